@@ -1,0 +1,5 @@
+"""`python -m einsyn`."""
+
+from einsyn.cli.main import main
+
+main()

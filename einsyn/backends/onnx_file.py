@@ -1,0 +1,122 @@
+"""Writes ONNX models to files: whole or not at all, large weights beside the model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from onnx import ModelProto
+
+# A protobuf message holds less than 2 GiB; the rest of the model needs some of it.
+LARGEST_INSIDE: Final = (2 << 30) - (64 << 20)
+# Smaller tensors stay in the model, as onnx's own writer leaves them.
+_SMALLEST_OUTSIDE: Final = 1024
+_ALIGNMENT: Final = 4096
+
+
+def weight_bytes(model: ModelProto) -> int:
+    """Bytes of all initializers."""
+    return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+
+
+def save_onnx(model: ModelProto, path: str | os.PathLike[str], external: bool | None = None) -> None:
+    """Write a model to a file. Another file of that name is replaced once the new one is complete.
+
+    Args:
+        model: as `build_onnx` returns it; it stays as it is.
+        path: the file; weights outside go to the same name with `.data` added.
+        external: whether weights go outside; by default only where they do not fit inside (2 GB).
+
+    Raises:
+        BackendError: B006 the file cannot be written.
+    """
+    target = Path(path)
+    if external is None:
+        external = weight_bytes(model) > LARGEST_INSIDE
+    try:
+        if external:
+            data = target.with_name(f"{target.name}.data")
+            outside, layout = _layout(model)
+            _replace(data, lambda file: _write_data(file, outside, layout))
+            written = _without_weights(model, data.name, layout).SerializeToString()
+        else:
+            written = model.SerializeToString()
+        _replace(target, lambda file: file.write(written))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BackendError(Diagnostic("B006", f"cannot write {target}: {reason}")) from error
+
+
+def _replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file beside the target and rename it; nothing is left behind on failure."""
+    handle, beside = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(beside, 0o666 & ~mask)
+        os.replace(beside, target)
+    except BaseException:
+        os.unlink(beside)
+        raise
+
+
+def _layout(model: ModelProto) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
+    """The tensors that go outside, and for each its offset and length."""
+    outside: list[bytes] = []
+    layout: dict[str, tuple[int, int]] = {}
+    end = 0
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) >= _SMALLEST_OUTSIDE:
+            offset = -(-end // _ALIGNMENT) * _ALIGNMENT
+            layout[tensor.name] = (offset, len(tensor.raw_data))
+            outside.append(tensor.raw_data)
+            end = offset + len(tensor.raw_data)
+    return outside, layout
+
+
+def _write_data(file: BinaryIO, outside: list[bytes], layout: dict[str, tuple[int, int]]) -> None:
+    for data, (offset, _) in zip(outside, layout.values(), strict=True):
+        file.seek(offset)
+        file.write(data)
+
+
+def _without_weights(model: ModelProto, location: str, layout: dict[str, tuple[int, int]]) -> ModelProto:
+    """A model that refers to the data file; the weights are not copied on the way."""
+    from onnx import ModelProto, TensorProto
+
+    slim = ModelProto()
+    for field, value in model.ListFields():
+        if field.name != "graph":
+            _copy(slim, field.name, value, field.is_repeated)
+    for field, value in model.graph.ListFields():
+        if field.name != "initializer":
+            _copy(slim.graph, field.name, value, field.is_repeated)
+    for tensor in model.graph.initializer:
+        if tensor.name not in layout:
+            slim.graph.initializer.append(tensor)
+            continue
+        offset, length = layout[tensor.name]
+        outside = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+        outside.data_location = TensorProto.EXTERNAL
+        for key, text in (("location", location), ("offset", str(offset)), ("length", str(length))):
+            outside.external_data.add(key=key, value=text)
+        slim.graph.initializer.append(outside)
+    return slim
+
+
+def _copy(target: object, name: str, value: object, repeated: bool) -> None:
+    if repeated:
+        getattr(target, name).extend(value)
+    else:
+        setattr(target, name, value)

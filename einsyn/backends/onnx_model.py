@@ -1,0 +1,113 @@
+"""A graph as an ONNX model, built directly: no tracing, and the weights are those of the live torch module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from einsyn.backends.onnx_file import save_onnx
+from einsyn.backends.onnx_writer import Writer, element_type
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import BackendError
+from einsyn.ir.graph import storage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    import torch
+    from onnx import ModelProto, ValueInfoProto
+
+    from einsyn.backends.torch_source import Slot
+    from einsyn.ir.graph import Graph
+    from einsyn.ir.types import TensorType
+
+__all__ = ["DEFAULT_OPSET", "IDS_KEY", "NEWEST_OPSET", "OLDEST_OPSET", "build_onnx", "import_onnx", "save_onnx"]
+
+# Metadata that says how many ids an input may hold.
+IDS_KEY: Final = "einsyn.ids."
+# LayerNormalization came with 17.
+OLDEST_OPSET: Final = 17
+# The first with Gelu; onnxruntime runs it since 1.17 (February 2024).
+DEFAULT_OPSET: Final = 20
+# The newest that onnxruntime 1.31 loads; onnx itself knows newer ones.
+NEWEST_OPSET: Final = 26
+# The newest file format that onnxruntime 1.31 loads.
+_NEWEST_IR: Final = 13
+
+
+def build_onnx(
+    graph: Graph,
+    state_dict: Mapping[str, torch.Tensor],
+    keys: Mapping[Slot, str],
+    *,
+    opset: int = DEFAULT_OPSET,
+    metadata: Mapping[str, str] | None = None,
+    name: str = "",
+) -> ModelProto:
+    """Build an ONNX model.
+
+    Args:
+        graph: what to build; the batch axis becomes the symbol `B`, open sizes keep their names.
+        state_dict: the weights; an initializer has the key as its name, with `.T` if it is stored transposed.
+        keys: where each parameter is in `state_dict`, as `write_source` returns it.
+        opset: from `OLDEST_OPSET` to `NEWEST_OPSET`.
+        metadata: text that travels in the file, beside the numbers of ids that inputs may hold.
+        name: of the ONNX graph; the graph's own by default.
+
+    Raises:
+        BackendError: B001 onnx is not installed, B002 the opset is out of range, B008 a weight is missing.
+    """
+    onnx = import_onnx()
+    newest = min(NEWEST_OPSET, onnx.defs.onnx_opset_version())
+    if not OLDEST_OPSET <= opset <= newest:
+        raise BackendError(
+            Diagnostic(
+                "B002",
+                f"opset {opset} cannot be written",
+                hint=f"give a number from {OLDEST_OPSET} to {newest}; the default is {DEFAULT_OPSET}",
+            )
+        )
+    writer = Writer(graph, state_dict, keys, opset)
+    for operation in graph.operations:
+        writer.write(operation)
+    results = writer.finish()
+    model = onnx.ModelProto()
+    model.ir_version = min(_NEWEST_IR, onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)]))
+    model.producer_name = "einsyn"
+    model.opset_import.append(onnx.helper.make_opsetid("", opset))
+    model.graph.name = name or graph.name or "net"
+    model.graph.node.extend(writer.nodes)
+    model.graph.initializer.extend(writer.initializers.values())
+    model.graph.input.extend(_value_info(given, graph.types[value]) for given, value in graph.inputs)
+    model.graph.output.extend(
+        _value_info(result, graph.types[value]) for result, value in zip(results, graph.outputs, strict=True)
+    )
+    onnx.helper.set_model_props(model, {**(metadata or {}), **_id_limits(graph)})
+    return model
+
+
+def _id_limits(graph: Graph) -> dict[str, str]:
+    """For every input that is looked up somewhere how many ids all look-ups allow."""
+    root = storage(graph)
+    found: dict[int, int] = {}
+    for operation in graph.operations:
+        limits = operation.op.id_limits(*(graph.types[value] for value in operation.inputs))
+        for value, limit in zip(operation.inputs, limits, strict=True):
+            if limit is not None:
+                found[root[value]] = min(limit, found.get(root[value], limit))
+    return {f"{IDS_KEY}{name}": str(found[value]) for name, value in graph.inputs if value in found}
+
+
+def _value_info(name: str, t: TensorType) -> ValueInfoProto:
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, element_type(t.dtype), t.shape)
+
+
+def import_onnx() -> ModuleType | Any:
+    """The package onnx; B001 if it is not installed."""
+    try:
+        import onnx
+    except ModuleNotFoundError as error:
+        raise BackendError(Diagnostic("B001", "onnx is not installed", hint="pip install 'einsyn[onnx]'")) from error
+    return onnx

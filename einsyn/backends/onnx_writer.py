@@ -1,0 +1,210 @@
+"""Writes the operations of a graph as ONNX nodes, initializers and constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper
+
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import torch
+
+    from einsyn.backends.torch_source import Slot
+    from einsyn.ir.graph import Graph, Operation
+    from einsyn.ir.types import TensorType
+
+_ELEMENTS = {
+    "f64": TensorProto.DOUBLE,
+    "f32": TensorProto.FLOAT,
+    "f16": TensorProto.FLOAT16,
+    "bf16": TensorProto.BFLOAT16,
+    "i64": TensorProto.INT64,
+    "i32": TensorProto.INT32,
+    "bool": TensorProto.BOOL,
+}
+
+
+def element_type(dtype: str) -> int:
+    """ONNX's number for a dtype of einsyn."""
+    return _ELEMENTS[dtype]
+
+
+class Writer:
+    """The nodes and initializers of one graph, written operation by operation."""
+
+    def __init__(
+        self, graph: Graph, state_dict: Mapping[str, torch.Tensor], keys: Mapping[Slot, str], opset: int
+    ) -> None:
+        self.graph = graph
+        self.state_dict = state_dict
+        self.keys = keys
+        self.opset = opset
+        self.nodes: list[NodeProto] = []
+        self.initializers: dict[str, TensorProto] = {}
+        self.names: dict[int, str] = {value: name for name, value in graph.inputs}
+        self._taken = {*self.names.values(), *keys.values(), *(f"{key}.T" for key in keys.values())}
+        self._values = 0
+        self._node_names: dict[str, int] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+
+    def write(self, operation: Operation) -> None:
+        """Write one operation."""
+        written = operation.op.onnx(_Context(self, operation))
+        names = (written,) if isinstance(written, str) else written
+        for value, name in zip(operation.outputs, names, strict=True):
+            self.names[value] = name
+
+    def finish(self) -> list[str]:
+        """Give the graph's outputs names of their own; an output that is no node's result gets an Identity."""
+        produced = {name for node in self.nodes for name in node.output}
+        outputs = self.graph.outputs
+        results: list[str] = []
+        renamed: dict[str, str] = {}
+        for i, value in enumerate(outputs):
+            old = self.names[value]
+            new = self._fresh("output" if len(outputs) == 1 else f"output{i + 1}")
+            if old in produced and old not in renamed:
+                renamed[old] = new
+            else:
+                self.emit("Identity", [old], 1, f"/{new}", {}, [new])
+            results.append(new)
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for i, name in enumerate(names):
+                    if name in renamed:
+                        names[i] = renamed[name]
+        return results
+
+    def emit(
+        self,
+        op_type: str,
+        inputs: Iterable[str],
+        outputs: int,
+        name: str,
+        attributes: Mapping[str, object],
+        results: list[str] | None = None,
+    ) -> list[str]:
+        """Append a node with a unique name; returns the names of its results."""
+        count = self._node_names.get(name, 0)
+        self._node_names[name] = count + 1
+        results = results or [self._value() for _ in range(outputs)]
+        node = NodeProto()
+        node.op_type = op_type
+        node.name = f"{name}#{count + 1}" if count else name
+        node.input.extend(inputs)
+        node.output.extend(results)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
+        self.nodes.append(node)
+        return results
+
+    def _value(self) -> str:
+        self._values += 1
+        return self._fresh(f"v{self._values}")
+
+    def _fresh(self, name: str) -> str:
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        return name
+
+    def weight(self, operation: Operation, name: str, transpose: bool) -> str:
+        """The initializer of a parameter."""
+        owner = operation.owner
+        key = self.keys.get((owner, name)) if owner is not None else None
+        tensor = self.state_dict.get(key) if key is not None else None
+        if key is None or tensor is None:
+            raise _lacking(operation, f"the state dict lacks `{key or name}`")
+        initializer = f"{key}.T" if transpose else key
+        if initializer not in self.initializers:
+            signature = operation.signature
+            declared = signature.params.get(name) or signature.buffers[name]
+            if tuple(tensor.shape) != declared.shape:
+                raise _lacking(operation, f"`{key}` is {list(tensor.shape)} and not {list(declared.shape)}")
+            self.initializers[initializer] = tensor_proto(initializer, tensor.t() if transpose else tensor)
+        return initializer
+
+    def constant(self, array: np.ndarray[Any, Any], element: int | None = None) -> str:
+        """The initializer of a constant; equal ones are stored once."""
+        element = element or helper.np_dtype_to_tensor_dtype(array.dtype)
+        data = np.ascontiguousarray(array).tobytes()
+        found = self._constants.get((str(element), array.shape, data))
+        if found is None:
+            found = self._fresh(f"constant{len(self._constants) + 1}")
+            self._constants[str(element), array.shape, data] = found
+            proto = TensorProto(name=found, data_type=element, dims=array.shape)
+            proto.raw_data = data
+            self.initializers[found] = proto
+        return found
+
+
+class _Context:
+    """What an operation sees while it is written."""
+
+    def __init__(self, writer: Writer, operation: Operation) -> None:
+        self._writer = writer
+        self._operation = operation
+        self.opset = writer.opset
+        self.inputs = tuple(writer.names[value] for value in operation.inputs)
+        self.types = tuple(writer.graph.types[value] for value in operation.inputs)
+        self.outputs = operation.signature.outputs
+        self._name = f"{operation.path}:{operation.op.name}"
+        self._emitted = 0
+
+    def node(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
+        return self.nodes(op_type, inputs, 1, **attributes)[0]
+
+    def nodes(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
+        name = f"{self._name}/{op_type}" if self._emitted else self._name
+        self._emitted += 1
+        return tuple(self._writer.emit(op_type, inputs, outputs, name, attributes))
+
+    def weight(self, name: str, transpose: bool = False) -> str:
+        return self._writer.weight(self._operation, name, transpose)
+
+    def array(self, values: object) -> str:
+        return self._writer.constant(np.asarray(values))
+
+    def integers(self, values: Sequence[int]) -> str:
+        return self._writer.constant(np.array(values, dtype=np.int64))
+
+    def scalar(self, value: float, like: TensorType | None = None) -> str:
+        return self._writer.constant(*_floats(value, (), like.dtype if like else "f32"))
+
+    def filled(self, value: float, size: int, like: TensorType | None = None) -> str:
+        return self._writer.constant(*_floats(value, (size,), (like or self.outputs[0]).dtype))
+
+
+def _floats(value: float, shape: tuple[int, ...], dtype: str) -> tuple[np.ndarray[Any, Any], int]:
+    element = element_type(dtype)
+    return np.full(shape, value, dtype=helper.tensor_dtype_to_np_dtype(element)), element
+
+
+def _lacking(operation: Operation, what: str) -> BackendError:
+    return BackendError(Diagnostic("B008", what, span=operation.span, path=str(operation.path)))
+
+
+def tensor_proto(name: str, tensor: torch.Tensor) -> TensorProto:
+    """A torch tensor as an initializer, its elements as raw bytes."""
+    import torch
+
+    kinds = {
+        torch.float32: TensorProto.FLOAT,
+        torch.float64: TensorProto.DOUBLE,
+        torch.float16: TensorProto.FLOAT16,
+        torch.bfloat16: TensorProto.BFLOAT16,
+        torch.int64: TensorProto.INT64,
+        torch.int32: TensorProto.INT32,
+        torch.bool: TensorProto.BOOL,
+    }
+    data = tensor.detach().cpu().contiguous()
+    proto = TensorProto(name=name, data_type=kinds[data.dtype], dims=data.shape)
+    # numpy has no bfloat16: take such bytes as integers of the same width.
+    array = data.view(torch.int16).numpy() if data.dtype == torch.bfloat16 else data.numpy()
+    proto.raw_data = array.tobytes()
+    return proto

@@ -1,0 +1,327 @@
+"""A graph as standalone torch source: one `nn.Module`, flat statements, no import but torch.
+
+Names are given by a linear scan: a statement may overwrite a tensor that it uses last, and what dies
+without being overwritten is deleted, so memory is freed as the cost model predicts.
+"""
+
+from __future__ import annotations
+
+import heapq
+import keyword
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from einsyn.diagnostics import Diagnostic, printable
+from einsyn.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from einsyn.ir.graph import Graph, Operation
+    from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Param
+
+# What `keys` is indexed with: the weight set and the name of a parameter or buffer in it.
+Slot = tuple[int, str]
+
+CLASS_NAME: Final = "Net"
+_COMMENT_WIDTH: Final = 110
+_TAKEN: Final = frozenset({"self", "torch", "nn", CLASS_NAME})
+_DTYPES: Final = {"f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i64": "int64"}
+
+
+@dataclass(frozen=True, slots=True)
+class TorchSource:
+    """Source of a module, and where its weights are.
+
+    Args:
+        text: a Python file that defines the class `Net`.
+        keys: for the parameters and buffers of each weight set their keys in the `state_dict`.
+    """
+
+    text: str
+    keys: Mapping[Slot, str]
+
+
+def write_source(graph: Graph, *, title: str = "", architecture: str = "", space: str = "") -> TorchSource:
+    """Write a graph as torch source.
+
+    Args:
+        graph: what to write.
+        title: for the comment at the top, where any text is safe.
+        architecture: likewise.
+        space: likewise.
+
+    Raises:
+        BackendError: B003 an operation cannot be written, B004 operations that share weights need different layers.
+    """
+    writer = _Writer(graph)
+    for operation in graph.operations:
+        writer.write(operation)
+    results = [writer.names[value] for value in graph.outputs]
+    lines = _header(graph, title, architecture, space)
+    lines += ["import torch", "from torch import nn", "", "", f"class {CLASS_NAME}(nn.Module):"]
+    if writer.constructors:
+        lines += ["    def __init__(self) -> None:", "        super().__init__()", *writer.constructors, ""]
+    arguments = ", ".join(f"{name}: torch.Tensor" for name in writer.arguments)
+    returned = "torch.Tensor" if len(results) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(results))}]"
+    lines.append(
+        f"    def forward(self, {arguments}) -> {returned}:" if arguments else f"    def forward(self) -> {returned}:"
+    )
+    lines += writer.statements
+    lines.append(f"        return {', '.join(results)}")
+    return TorchSource("\n".join(lines) + "\n", writer.keys)
+
+
+def _header(graph: Graph, title: str, architecture: str, space: str) -> list[str]:
+    """The comment at the top. Its first two lines are fixed, so that no text can pose as an encoding declaration."""
+    lines = ["# A network written by einsyn.", "# It needs torch and nothing else."]
+    facts = {"title": title, "space": space, "architecture": architecture}
+    facts["inputs"] = ", ".join(f"{name} {graph.types[value]}" for name, value in graph.inputs)
+    facts["outputs"] = ", ".join(str(graph.types[value]) for value in graph.outputs)
+    facts["parameters"] = f"{graph.params:,}"
+    facts["multiply-accumulates at batch 1"] = f"{graph.macs:,}"
+    for name, fact in facts.items():
+        if fact:
+            text = f"{name}: {printable(fact)}"
+            parts = [text[i : i + _COMMENT_WIDTH] for i in range(0, len(text), _COMMENT_WIDTH)]
+            lines += [f"# {parts[0]}", *(f"#   {part}" for part in parts[1:])]
+    return [*lines, ""]
+
+
+class _Names:
+    """Names of local variables: the smallest that is free."""
+
+    def __init__(self, reserved: set[str]) -> None:
+        self.reserved = reserved
+        self.free: list[int] = []
+        self.count = 0
+
+    def take(self) -> str:
+        if self.free:
+            return self._name(heapq.heappop(self.free))
+        while True:
+            name = self._name(self.count)
+            self.count += 1
+            if name not in self.reserved:
+                return name
+
+    def give_back(self, name: str) -> None:
+        heapq.heappush(self.free, int(name[1:] or 0))
+
+    @staticmethod
+    def _name(number: int) -> str:
+        return f"x{number}" if number else "x"
+
+
+class _Writer:
+    """Writes the operations of one graph in order."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.arguments = argument_names([name for name, _ in graph.inputs])
+        self.names: dict[int, str] = {}
+        self.constructors: list[str] = []
+        self.statements: list[str] = []
+        self.keys: dict[Slot, str] = {}
+        self.locals = _Names(set(self.arguments))
+        self.layers: dict[int, tuple[str, str]] = {}
+        self._attributes: set[str] = set()
+        self._counts: dict[str, int] = {}
+        self._bases: dict[int, str] = {}
+        self._uses = [0] * len(graph.types)
+        for operation in graph.operations:
+            for value in operation.inputs:
+                self._uses[value] += 1
+        for value in graph.outputs:
+            self._uses[value] += 1
+        # How often a local variable is still to be read, over all values that it holds.
+        self._pending: dict[str, int] = {}
+        for name, (_, value) in zip(self.arguments, graph.inputs, strict=True):
+            self.names[value] = name
+
+    def write(self, operation: Operation) -> None:
+        context = _Context(self, operation)
+        written = operation.op.torch(context)
+        self._check_owned(operation)
+        pending = self._pending
+        if isinstance(written, tuple):
+            for value, name in zip(operation.outputs, written, strict=True):
+                self.names[value] = name
+                if name in pending or name in context.temporaries:
+                    pending[name] = pending.get(name, 0) + self._uses[value]
+        dying = [name for name in context.temporaries if pending.get(name, 0) == 0]
+        for value in operation.inputs:
+            name = self.names[value]
+            if name in pending:
+                pending[name] -= 1
+        dying += [name for name in dict.fromkeys(context.inputs) if pending.get(name) == 0]
+        if isinstance(written, str):
+            dying = self._assign(operation, written, dying)
+        if dying:
+            self.statements.append(f"        del {', '.join(dying)}")
+        for name in dying:
+            pending.pop(name, None)
+            self.locals.give_back(name)
+
+    def _assign(self, operation: Operation, expression: str, dying: list[str]) -> list[str]:
+        """Write a statement; returns the names that die and are not overwritten by it."""
+        outputs = operation.outputs
+        if not any(self._uses[value] for value in outputs):
+            # Computed for its effect alone (running statistics), so that unused layers stay what they are.
+            self.statements.append(f"        {expression}  # unused")
+            return dying
+        targets: list[str] = []
+        for value in outputs:
+            name = dying.pop(0) if dying else self.locals.take()
+            targets.append(name)
+            self.names[value] = name
+            self._pending[name] = self._uses[value]
+        types = operation.signature.outputs
+        shape = shown(types[0]) if len(set(types)) == 1 else ", ".join(map(shown, types))
+        each = f"{len(types)} x " if len(types) > 1 and len(set(types)) == 1 else ""
+        self.statements.append(f"        {', '.join(targets)} = {expression}  # {each}{shape}")
+        return dying + [name for name, value in zip(targets, outputs, strict=True) if not self._uses[value]]
+
+    def temporary(self, expression: str) -> str:
+        name = self.locals.take()
+        self.statements.append(f"        {name} = {expression}")
+        return name
+
+    def base(self, operation: Operation) -> str:
+        """The attribute of a weight set: the name of its operation and a number."""
+        owner = operation.owner
+        if owner is None:
+            raise _unsupported(operation, "has weights but no weight set")
+        if owner not in self._bases:
+            stem = re.sub(r"\W", "_", operation.op.name)
+            number = self._counts.get(stem, 0) + 1
+            self._counts[stem] = number
+            name = f"{stem}{number}"
+            while name in self._attributes:
+                name += "_"
+            self._attributes.add(name)
+            self._bases[owner] = name
+        return self._bases[owner]
+
+    def layer(self, operation: Operation, constructor: str) -> str:
+        name = self.base(operation)
+        owner = operation.owner
+        assert owner is not None  # `base` has just said so
+        known = self.layers.get(owner)
+        if known is None:
+            self.layers[owner] = (name, constructor)
+            self.constructors.append(f"        self.{name} = {constructor}")
+            for key in (*operation.signature.params, *operation.signature.buffers):
+                self.keys.setdefault((owner, key), f"{name}.{key}")
+        elif known[1] != constructor:
+            raise BackendError(
+                Diagnostic(
+                    "B004",
+                    f"weights are shared by `{known[1]}` and `{constructor}`",
+                    span=operation.span,
+                    path=str(operation.path),
+                    hint="share an arrow only where its inputs have one kind",
+                )
+            )
+        return f"self.{name}"
+
+    def parameter(self, operation: Operation, name: str) -> str:
+        base = self.base(operation)
+        signature = operation.signature
+        alone = len(signature.params) + len(signature.buffers) == 1
+        attribute = base if alone else f"{base}_{name}"
+        owner = operation.owner
+        assert owner is not None  # `base` has just said so
+        if (owner, name) not in self.keys:
+            self.keys[owner, name] = attribute
+            if name in signature.params:
+                created = initialised(signature.params[name], _dtype(operation))
+                self.constructors.append(f"        self.{attribute} = nn.Parameter({created})")
+            else:
+                created = initialised(signature.buffers[name], _dtype(operation))
+                self.constructors.append(f'        self.register_buffer("{attribute}", {created})')
+        return f"self.{self.keys[owner, name]}"
+
+    def _check_owned(self, operation: Operation) -> None:
+        signature = operation.signature
+        for name in (*signature.params, *signature.buffers):
+            if operation.owner is None or (operation.owner, name) not in self.keys:
+                raise _unsupported(operation, f"declares `{name}`, which its torch form does not own")
+
+
+class _Context:
+    """What an operation sees while it is written."""
+
+    def __init__(self, writer: _Writer, operation: Operation) -> None:
+        self._writer = writer
+        self._operation = operation
+        self.inputs = tuple(writer.names[value] for value in operation.inputs)
+        self.types = tuple(writer.graph.types[value] for value in operation.inputs)
+        self.outputs = operation.signature.outputs
+        self.temporaries: list[str] = []
+
+    def layer(self, constructor: str) -> str:
+        dtype = _dtype(self._operation)
+        cast = "" if dtype == "f32" else f".to(torch.{_DTYPES[dtype]})"
+        return self._writer.layer(self._operation, constructor + cast)
+
+    def parameter(self, name: str) -> str:
+        return self._writer.parameter(self._operation, name)
+
+    def assign(self, expression: str) -> str:
+        name = self._writer.temporary(expression)
+        self.temporaries.append(name)
+        return name
+
+
+def _dtype(operation: Operation) -> str:
+    return operation.signature.outputs[0].dtype
+
+
+def _unsupported(operation: Operation, what: str) -> BackendError:
+    return BackendError(
+        Diagnostic("B003", f"`{operation.op.name}` {what}", span=operation.span, path=str(operation.path))
+    )
+
+
+def shown(t: TensorType) -> str:
+    """A type as a comment shows it: the dtype only where it is not the usual one."""
+    return str(t).removeprefix("f32")
+
+
+def initialised(param: Param, dtype: str = "f32") -> str:
+    """A fresh tensor as source text.
+
+    Args:
+        param: its shape and how it starts (see `Param.init`).
+        dtype: what real numbers are stored as.
+    """
+    word, _, number = param.init.partition(" ")
+    shape = f"{', '.join(map(str, param.shape))}" if param.shape else "()"
+    kind = dtype if param.dtype == "f32" else param.dtype
+    cast = "" if kind == "f32" else f", dtype=torch.{_DTYPES[kind]}"
+    if word == "constant":
+        sizes = f"({shape},)" if len(param.shape) == 1 else f"({shape})" if param.shape else shape
+        return f"torch.full({sizes}, {number}{cast})"
+    if word == "normal":
+        return f"torch.randn({shape}{cast})" if float(number) == 1 else f"torch.randn({shape}{cast}) * {number}"
+    if word == "kaiming_uniform":
+        return f"nn.init.kaiming_uniform_(torch.empty({shape}{cast}), a=5**0.5)"
+    if word == "fan_in_uniform":
+        # Without the fan-in of the tensor that it accompanies, its own size stands for it.
+        return f"nn.init.uniform_(torch.empty({shape}{cast}), -{param.shape[0]}**-0.5, {param.shape[0]}**-0.5)"
+    return f"torch.{word}({shape}{cast})"
+
+
+def argument_names(names: list[str]) -> list[str]:
+    """Python names for the inputs of a graph: their own where those are valid, distinct and harmless."""
+    found: list[str] = []
+    for i, name in enumerate(names):
+        valid = name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+        chosen = name if valid and name not in _TAKEN else f"input{i + 1}"
+        while chosen in found or (chosen != name and chosen in names):
+            chosen += "_"
+        found.append(chosen)
+    return found

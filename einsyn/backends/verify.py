@@ -1,0 +1,183 @@
+"""Does the ONNX model compute what the torch module computes?"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from einsyn.backends.onnx_file import LARGEST_INSIDE, save_onnx, weight_bytes
+from einsyn.backends.onnx_model import IDS_KEY, import_onnx
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import BackendError
+from einsyn.ir.types import BATCH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import ModelProto
+    from torch import nn
+
+TOLERANCE: Final = 1e-4
+# Ids that no table limits.
+_IDS: Final = 100
+# The number that stands for the first open size; the next symbol gets one more.
+_OPEN: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome of running one net in torch and in onnxruntime.
+
+    Args:
+        verified: every output agreed: `max|a - b| <= 1e-4 * max(1, max|b|)`, b being torch's.
+        unstable: torch's own output was not finite, so that there is nothing to agree with.
+        difference: the largest `|a - b|`.
+        magnitude: the largest `|b|`.
+        batches: the batch sizes that ran.
+    """
+
+    verified: bool
+    unstable: bool
+    difference: float
+    magnitude: float
+    batches: tuple[int, ...]
+
+
+def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tuple[int, ...] = (2, 3)) -> Verification:
+    """Run a module in eval mode and its ONNX model in onnxruntime on the same random inputs.
+
+    Args:
+        module: the module whose weights the model has; its mode is the same afterwards.
+        model: what `build_onnx` returned.
+        seed: of the inputs (see `random_inputs`); no global random state is used.
+        batches: the batch sizes to run.
+
+    Raises:
+        BackendError: B001 a package is missing, B007 onnxruntime cannot load or run the model.
+    """
+    import numpy as np
+
+    session = _session(model)
+    training = module.training
+    module.eval()
+    difference = magnitude = 0.0
+    verified, unstable = True, False
+    try:
+        for batch in batches:
+            inputs = random_inputs(model, batch, seed)
+            for reference, result in zip(_reference(module, inputs), _run(session, inputs), strict=True):
+                if not np.isfinite(reference).all():
+                    unstable = True
+                    continue
+                scale = float(np.abs(reference).max(initial=0.0))
+                same = reference.shape == result.shape and bool(np.isfinite(result).all())
+                gap = float(np.abs(reference - result).max(initial=0.0)) if same else float("inf")
+                difference, magnitude = max(difference, gap), max(magnitude, scale)
+                verified = verified and gap <= TOLERANCE * max(1.0, scale)
+    finally:
+        module.train(training)
+    return Verification(verified and not unstable, unstable, difference, magnitude, batches)
+
+
+def _reference(module: nn.Module, inputs: dict[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    import torch
+
+    with torch.no_grad():
+        computed: Any = module(*(torch.tensor(array) for array in inputs.values()))
+    tensors = [computed] if isinstance(computed, torch.Tensor) else list(computed)
+    return [tensor.detach().numpy() for tensor in tensors]
+
+
+def random_inputs(model: ModelProto, batch: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+    """Random arrays for the inputs of a model by name.
+
+    Args:
+        model: what `build_onnx` returned.
+        batch: the batch size; other open sizes get small numbers.
+        seed: of a generator of its own.
+
+    Returns:
+        Standard normal numbers, and uniform ids below the number that the model's metadata states.
+    """
+    import numpy as np
+    from onnx import helper
+
+    rng = np.random.default_rng([seed, batch])
+    ids = {prop.key.removeprefix(IDS_KEY): int(prop.value) for prop in model.metadata_props if IDS_KEY in prop.key}
+    sizes = {BATCH: batch}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for given in model.graph.input:
+        tensor = given.type.tensor_type
+        shape = [
+            sizes.setdefault(dim.dim_param, _OPEN + len(sizes)) if dim.dim_param else dim.dim_value
+            for dim in tensor.shape.dim
+        ]
+        dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+        if np.issubdtype(dtype, np.integer):
+            arrays[given.name] = rng.integers(0, ids.get(given.name, _IDS), shape).astype(dtype)
+        elif dtype == np.bool_:
+            arrays[given.name] = rng.random(shape) < 0.5
+        else:
+            arrays[given.name] = rng.standard_normal(shape).astype(dtype)
+    return arrays
+
+
+def check_onnx(model: ModelProto) -> None:
+    """Run onnx's checker in full and its shape inference in strict mode.
+
+    Raises:
+        BackendError: B001 onnx is not installed, B005 with what onnx says.
+    """
+    onnx = import_onnx()
+    try:
+        if weight_bytes(model) > LARGEST_INSIDE:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "model.onnx"
+                save_onnx(model, path, external=True)
+                onnx.checker.check_model(str(path), full_check=True)
+            return
+        onnx.checker.check_model(model, full_check=True)
+        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        said = tuple(str(error).strip().splitlines()[:4])
+        raise BackendError(Diagnostic("B005", "the ONNX model is not valid", evidence=said)) from error
+
+
+def _session(model: ModelProto) -> Any:
+    onnxruntime: Any
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        hint = "pip install 'einsyn[onnx]'"
+        raise BackendError(Diagnostic("B001", "onnxruntime is not installed", hint=hint)) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+
+    def load(source: str | bytes) -> Any:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+    try:
+        if weight_bytes(model) <= LARGEST_INSIDE:
+            return load(model.SerializeToString())
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            save_onnx(model, path, external=True)
+            return load(str(path))
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise _refused("load", error) from error
+
+
+def _run(session: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    wanted = {given.name for given in session.get_inputs()}
+    try:
+        return session.run(None, {name: array for name, array in inputs.items() if name in wanted})
+    except Exception as error:  # onnxruntime's errors have no base class of their own
+        raise _refused("run", error) from error
+
+
+def _refused(what: str, error: Exception) -> BackendError:
+    said = tuple(str(error).strip().splitlines()[:4])
+    hint = "an older opset may help, or a newer onnxruntime"
+    return BackendError(Diagnostic("B007", f"onnxruntime cannot {what} the model", evidence=said, hint=hint))

@@ -1,0 +1,77 @@
+"""`einsyn compile`: write torch source or ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsyn.cli import options as opt
+from einsyn.cli.output import OUTPUT
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import BackendError, UsageError
+
+if TYPE_CHECKING:
+    from einsyn.architecture import Architecture
+
+
+def compile_(
+    space: opt.SpaceArgument,
+    arch: opt.ArchArgument,
+    output: Annotated[
+        list[Path], typer.Option("-o", "--output", metavar="FILE", help="A .py or .onnx file; repeat for both.")
+    ],
+    seed: opt.SeedOption = 0,
+    opset: Annotated[int | None, typer.Option(help="ONNX opset.")] = None,
+    external: Annotated[bool, typer.Option("--external", help="ONNX weights in a file of their own.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Run torch and onnxruntime and compare.")] = False,
+    input_: opt.InputOption = None,
+    set_: opt.SetOption = None,
+    profile: opt.ProfileOption = None,
+    max_ops: opt.MaxOps = None,
+) -> None:
+    """Write an architecture as a standalone torch file or as ONNX, and prove that both agree with --verify."""
+    for path in output:
+        if path.suffix not in (".py", ".onnx"):
+            raise UsageError(
+                Diagnostic("U013", f"`{path}` is neither a .py nor an .onnx file", hint="-o net.py or -o net.onnx")
+            )
+    architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
+    checked = _verified(architecture, seed, opset) if verify else {}
+    for path in output:
+        if path.suffix == ".py":
+            from einsyn.files import replacing
+
+            with replacing(path) as stream:
+                stream.write(architecture.source())
+        else:
+            architecture.onnx(path, seed=seed, opset=opset, external=external or None)
+        record: dict[str, Any] = {
+            "arch": architecture.text,
+            "params": architecture.params,
+            "macs": architecture.macs,
+            "file": str(path),
+            **checked,
+        }
+        said = ""
+        if checked:
+            said = f"  torch and onnxruntime agree, largest difference {checked['difference']:.2g}"
+            if checked["unstable"]:
+                said = "  unstable: torch's own output is not finite"
+        OUTPUT.result(record, f"{path}  {architecture.params:,} params  {architecture.macs:,} MACs{said}")
+
+
+def _verified(architecture: Architecture, seed: int, opset: int | None) -> dict[str, Any]:
+    """What --verify adds to the record; raises B-coded BackendError where torch and onnxruntime differ."""
+    found = architecture.verify(seed=seed, opset=opset)
+    if not found.verified and not found.unstable:
+        raise BackendError(
+            Diagnostic(
+                "B010",
+                f"torch and onnxruntime differ by {found.difference:.3g}",
+                hint="please report it with the architecture",
+                reproduce=architecture.space.command("check", architecture.text),
+            )
+        )
+    return {"verified": found.verified, "unstable": found.unstable, "difference": found.difference}

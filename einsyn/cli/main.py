@@ -1,0 +1,92 @@
+"""The `einsyn` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from einsyn.cli.check import check
+from einsyn.cli.compile import compile_
+from einsyn.cli.enumerate import enumerate_
+from einsyn.cli.lint import lint
+from einsyn.cli.ops import ops
+from einsyn.cli.output import OUTPUT
+from einsyn.cli.profile import profile
+from einsyn.cli.sample import sample
+from einsyn.cli.show import show
+from einsyn.cli.spaces import spaces
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import EinsynError, UsageError
+
+DONE, WRONG_INPUT, WRONG_USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+
+app = typer.Typer(
+    name="einsyn",
+    help="Sample, type-check and compile neural architectures from a grammar. --json anywhere gives JSON lines.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("spaces")(spaces)
+app.command("ops")(ops)
+app.command("lint")(lint)
+app.command("sample")(sample)
+app.command("enumerate")(enumerate_)
+app.command("check")(check)
+app.command("compile")(compile_)
+app.command("show")(show)
+app.command("profile")(profile)
+
+# What typer raises for a wrong command line; it exports only the leaves of that family.
+_CommandLineError = typer.BadParameter.__mro__[2]
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        from einsyn import __version__
+
+        OUTPUT.result({"version": __version__}, f"einsyn {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return the exit status."""
+    OUTPUT.as_json = "--json" in arguments
+    try:
+        app([a for a in arguments if a != "--json"], standalone_mode=False)
+        sys.stdout.flush()
+    except EinsynError as error:
+        OUTPUT.diagnostics(error.diagnostics)
+        return WRONG_USAGE if isinstance(error, UsageError) else WRONG_INPUT
+    except _CommandLineError as error:
+        message = error.format_message().rstrip(".")  # type: ignore[attr-defined]  # every error of the family has it
+        command = next((a for a in arguments if not a.startswith("-")), "")
+        hint = f"einsyn {command} --help" if command in {c.name for c in app.registered_commands} else "einsyn --help"
+        OUTPUT.diagnostics((Diagnostic("U000", message[:1].lower() + message[1:], hint=hint),))
+        return WRONG_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        OUTPUT.message("interrupted", {"interrupted": True})
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads has enough. Nothing may be flushed to the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except typer.Exit as stop:
+        return stop.exit_code
+    except Exception as error:  # the last resort: a person gets a message, not a traceback
+        if os.environ.get("EINSYN_TRACEBACK"):
+            raise
+        shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        hint = "please report it with the command; EINSYN_TRACEBACK=1 shows where it happened"
+        OUTPUT.diagnostics((Diagnostic("X001", f"internal error, {shown}", hint=hint),))
+        return INTERNAL
+    return DONE
+
+
+def main() -> None:
+    """Entry point of the `einsyn` script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Derivation trees: building, printing, sampling, enumerating."""

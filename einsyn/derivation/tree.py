@@ -1,0 +1,184 @@
+"""Derivations: immutable trees of productions."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from einsyn.derivation.text import join, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from einsyn.grammar.canonical import Spacing
+    from einsyn.grammar.model import Production, Terminal
+
+
+class Token:
+    """A terminal with the value chosen for it."""
+
+    __slots__ = ("_hash", "index", "symbol")
+
+    symbol: Terminal
+    index: int
+    production: ClassVar[None] = None
+
+    def __init__(self, terminal: Terminal, index: int) -> None:
+        put = object.__setattr__
+        put(self, "symbol", terminal)
+        put(self, "index", index)
+        put(self, "_hash", hash((terminal.symbol, index)))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"tokens are immutable; cannot set {name}")
+
+    @property
+    def text(self) -> str:
+        """What stands in the sentence."""
+        return self.symbol.domain.text(self.index)
+
+    @property
+    def value(self) -> int | float | bool | str:
+        """What it means."""
+        return self.symbol.domain.value(self.index)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and self.index == other.index and self.symbol is other.symbol
+
+    def __repr__(self) -> str:
+        return f"Token({self.symbol.name}, {self.text!r})"
+
+
+class Derivation:
+    """A node of a derivation tree: a production and a child for each of its slots.
+
+    Equality, hashing and everything else here work in a loop, whatever the depth; size, depth and the
+    structural hash are stored when a node is made.
+
+    Args:
+        production: the alternative taken.
+        children: a derivation for each rule and a token for each terminal among `production.slots`.
+    """
+
+    __slots__ = ("_hash", "children", "depth", "production", "size")
+
+    production: Production
+    children: tuple[Derivation | Token, ...]
+    size: int
+    depth: int
+
+    def __init__(self, production: Production, children: tuple[Derivation | Token, ...]) -> None:
+        put = object.__setattr__
+        put(self, "production", production)
+        put(self, "children", children)
+        below = [c for c in children if c.__class__ is Derivation]
+        put(self, "size", 1 + sum([c.size for c in below]))  # type: ignore[union-attr]  # derivations
+        put(self, "depth", 1 + max([c.depth for c in below], default=0))  # type: ignore[union-attr]  # derivations
+        put(self, "_hash", hash((production.index, *[c._hash for c in children])))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"derivations are immutable; cannot set {name}")
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Derivation):
+            return False
+        pending: list[tuple[Derivation | Token, Derivation | Token]] = [(self, other)]
+        while pending:
+            a, b = pending.pop()
+            if a is b:
+                continue
+            if isinstance(a, Token) or isinstance(b, Token):
+                if a != b:
+                    return False
+                continue
+            if a._hash != b._hash or a.production is not b.production:
+                return False
+            pending.extend(zip(a.children, b.children, strict=True))
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Derivation {self.production.rule.name}, size {self.size}>"
+
+    def walk(self) -> Iterator[tuple[tuple[int, ...], Derivation | Token]]:
+        """Every node with its path, in text order. Paths of deep trees are long: see `nodes`."""
+        pending: list[tuple[tuple[int, ...], Derivation | Token]] = [((), self)]
+        while pending:
+            path, node = pending.pop()
+            yield path, node
+            if isinstance(node, Derivation):
+                pending.extend(((*path, i), c) for i, c in reversed(list(enumerate(node.children))))
+
+    def nodes(self) -> Iterator[Derivation | Token]:
+        """Every node, in text order."""
+        pending: list[Derivation | Token] = [self]
+        while pending:
+            node = pending.pop()
+            yield node
+            if isinstance(node, Derivation):
+                pending.extend(reversed(node.children))
+
+    def at(self, path: Iterable[int]) -> Derivation | Token:
+        """The node at a path of child numbers (IndexError if there is none)."""
+        node: Derivation | Token = self
+        for index in path:
+            if isinstance(node, Token) or not 0 <= index < len(node.children):
+                raise IndexError(f"no node at {tuple(path)}")
+            node = node.children[index]
+        return node
+
+    def replace(self, path: Iterable[int], subtree: Derivation | Token) -> Derivation:
+        """This tree with another subtree at a path.
+
+        Raises:
+            IndexError: there is no such node.
+            ValueError: the subtree derives another rule or terminal than the slot needs.
+        """
+        indexes = tuple(path)
+        above: list[Derivation] = []
+        node: Derivation | Token = self
+        for index in indexes:
+            if isinstance(node, Token) or not 0 <= index < len(node.children):
+                raise IndexError(f"no node at {indexes}")
+            above.append(node)
+            node = node.children[index]
+        needed = node.symbol if isinstance(node, Token) else node.production.rule
+        given = subtree.symbol if isinstance(subtree, Token) else subtree.production.rule
+        if needed is not given:
+            raise ValueError(f"the slot needs {needed.name}, not {given.name}")
+        result: Derivation | Token = subtree
+        for parent, index in zip(reversed(above), reversed(indexes), strict=True):
+            children = (*parent.children[:index], result, *parent.children[index + 1 :])
+            result = Derivation(parent.production, children)
+        if isinstance(result, Token):
+            raise ValueError("a derivation cannot become a token")
+        return result
+
+    @property
+    def log_prob(self) -> float:
+        """Natural logarithm of the probability of this tree under the grammar, unconditioned.
+
+        Summed exactly (Shewchuk's algorithm, `math.fsum`), so it does not depend on the order.
+        """
+        return math.fsum(read(self)[1])
+
+    def text(self, spacing: Spacing) -> str:
+        """The canonical text."""
+        return join(read(self)[0], spacing)
+
+    def digest(self, spacing: Spacing) -> str:
+        """The first 16 hex digits of the SHA-256 of the canonical text."""
+        return digest(self.text(spacing))
+
+
+def digest(text: str) -> str:
+    """The name of an architecture: the first 16 hex digits of the SHA-256 of its canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,111 @@
+"""What einsyn tells people: a code, a place, the evidence, a hint and how to see it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a file: 1-based line and column of its first character, and where it ends."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int = 0
+    end_column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding.
+
+    Args:
+        code: stable identifier, a letter for the family and three digits (`T014`).
+        message: one sentence, no full stop, names in backquotes.
+        span: the place in a file, where there is one.
+        path: the place in the derivation (`/0/2`), where there is one.
+        evidence: lines that show the fact (shapes, the source line with a caret).
+        hint: what to do about it.
+        reproduce: a command that shows it again.
+        severity: `error` or `note`.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    path: str | None = None
+    evidence: tuple[str, ...] = ()
+    hint: str | None = None
+    reproduce: str | None = None
+    severity: str = "error"
+
+    def with_(self, **changes: object) -> Diagnostic:
+        """The same finding with some fields replaced."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # dataclasses.replace is untyped by field
+
+    def render(self) -> str:
+        """The finding as the command line prints it."""
+        lines = [f"{self.severity}[{self.code}]: {printable(self.message)}"]
+        if self.path is not None and self.span is not None:
+            lines.append(f" at {self.path}  ({printable(str(self.span))})")
+        elif self.path is not None:
+            lines.append(f" at {self.path}")
+        elif self.span is not None:
+            lines.append(f" at {printable(str(self.span))}")
+        lines.extend(f"   {printable(line)}" for line in self.evidence)
+        if self.hint is not None:
+            lines.append(f"help: {printable(self.hint)}")
+        if self.reproduce is not None:
+            lines.append(f"reproduce: {printable(self.reproduce)}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        """The finding as the fields of one JSON object."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "message": self.message,
+            "file": self.span.file if self.span else None,
+            "line": self.span.line if self.span else None,
+            "column": self.span.column if self.span else None,
+            "path": self.path,
+            "evidence": list(self.evidence),
+            "hint": self.hint,
+        }
+
+
+def printable(text: str) -> str:
+    """Text that cannot move the cursor or start a new line: control characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def source_excerpt(source: str, span: Span) -> tuple[str, ...]:
+    """The line of `source` that `span` names, and a caret below its column."""
+    lines = source.splitlines()
+    if not 1 <= span.line <= len(lines):
+        return ()
+    line = lines[span.line - 1].expandtabs(1)
+    start = max(0, span.column - 60)
+    shown = line[start : start + 120]
+    width = 1
+    if span.end_line == span.line and span.end_column > span.column:
+        width = min(span.end_column - span.column, len(shown) - (span.column - 1 - start))
+    return (shown, " " * (span.column - 1 - start) + "^" * max(1, width))
+
+
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate a person most likely meant by `name`, or None."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(name, list(candidates), n=1, cutoff=0.6)
+    return found[0] if found else None

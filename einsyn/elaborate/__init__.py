@@ -1,0 +1,1 @@
+"""The one elaborator: from derivations to the typed graph."""

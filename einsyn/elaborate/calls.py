@@ -1,0 +1,365 @@
+"""Choosing, working out lazy values, and applying things: what the machine's instructions are made of.
+
+Nothing here recurses with the depth of a derivation. What needs a definition to run returns its frame; a
+frame with `store` set works out a lazy value first, and whoever asked for it asks again afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from einsyn.derivation.choice import UNSET, Choice
+from einsyn.elaborate import plan as plans
+from einsyn.elaborate.code import MISSING, Code, I
+from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.values import (
+    Bound,
+    Builtin,
+    Combinator,
+    Deferred,
+    Macro,
+    Sequence,
+    Shared,
+    Tensor,
+    Value,
+    kind_name,
+)
+from einsyn.grammar.model import Production, Rule, Terminal
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ops.op import Op
+
+if TYPE_CHECKING:
+    from einsyn.diagnostics import Span
+    from einsyn.elaborate.limits import Limits
+    from einsyn.elaborate.plan import Plan
+    from einsyn.elaborate.trace import Trace
+    from einsyn.ir.types import TensorType
+
+Types = tuple["TensorType", ...]
+
+
+class Chooser(Protocol):
+    """Whatever decides at a choice: a sampler, a parsed tree, an enumeration, test data, a person."""
+
+    def choose(self, rule: Rule | Terminal, types: Types | None, path: Choice) -> Production | int:
+        """One alternative.
+
+        Args:
+            rule: what to expand: a rule, or a terminal with several values.
+            types: the types of the tensors it is applied to, or None where they are not known.
+            path: the place; iterating gives the child numbers from the root.
+
+        Returns:
+            One of `rule.productions`, or for a terminal the number of a value in its `domain`.
+        """
+        ...
+
+
+class Frame:
+    """A definition being run. `store` is the lazy value that its result belongs to, if any."""
+
+    __slots__ = ("dst", "instructions", "origin", "parent", "pc", "regs", "store")
+
+    def __init__(self, instructions: tuple[Any, ...], regs: list[Any], origin: Choice | None) -> None:
+        self.instructions = instructions
+        self.regs = regs
+        self.origin = origin
+        self.pc = 0
+        self.dst = 0
+        self.parent: Frame | None = None
+        self.store: Choice | Deferred | None = None
+
+
+# Frames of `seq` and `shared` run these; their registers are listed where the frames are made.
+_RUN_SEQUENCE: Final = ((int(I.SEQUENCE), None),)
+_RUN_SHARED: Final = ((int(I.SHARE), None), (int(I.UNSHARE), None))
+
+
+class Calls:
+    """The state of one elaboration.
+
+    Args:
+        plan: how each production denotes, by index.
+        chooser: what decides.
+        limits: bounds on depth and size; the trace holds the others.
+        trace: where operations go.
+    """
+
+    def __init__(self, plan: list[Plan], chooser: Chooser, limits: Limits, trace: Trace) -> None:
+        self.plans = plan
+        self.chooser = chooser
+        self.trace = trace
+        self.size = 0
+        self.depth = 0
+        self.max_depth = limits.max_depth if limits.max_depth is not None else 1 << 62
+        self.max_size = limits.nodes
+        self.fuel = limits.fuel
+
+    # Choices.
+
+    def choose(self, choice: Choice, types: Types | None = None) -> None:
+        """Ask the chooser and open the slots of what it answers."""
+        answer = self.chooser.choose(choice.symbol, types, choice)
+        if answer.__class__ is not Production:
+            choice.index = answer
+            return
+        choice.production = answer
+        self.size += 1
+        depth = choice.depth
+        if depth > self.depth:
+            self.depth = depth
+        if self.size > self.max_size:
+            raise Infeasible("L006", f"more than {self.max_size} productions (max_size)", None, choice)
+        if depth > self.max_depth:
+            raise Infeasible("L005", f"more than max_depth={self.max_depth} productions deep", None, choice)
+        choice.children = [Choice(symbol, choice, i, depth + 1) for i, symbol in enumerate(answer.slots)]
+
+    def denote(self, choice: Choice, types: Types | None) -> Frame | None:
+        """Work out what a chosen node means, or return the frame that has to run first."""
+        production = choice.production
+        if production is None:
+            symbol = choice.symbol
+            choice.denotation = symbol.domain.value(choice.index)
+            return None
+        plan = self.plans[production.index]
+        kind = plan.kind
+        if kind == plans.CHILD:
+            choice.denotation = choice.children[plan.child]
+        elif kind == plans.VALUE:
+            choice.denotation = plan.target
+        elif kind == plans.SEQUENCE:
+            choice.denotation = Sequence(tuple(choice.children))
+        elif kind == plans.ARROW:
+            assert plan.code is not None
+            args = tuple(choice.children) if plan.plain else tuple(plan.args(choice, self.choose))
+            choice.denotation = Bound(plan.code, args)
+        elif kind == plans.ARGUMENT:
+            choice.denotation = plan.args(choice, self.choose)[0]
+        elif kind == plans.PRIMITIVE:
+            self._configure(choice, plan)
+        else:
+            result = self.call(plan.target, plan.args(choice, self.choose), {}, choice, production.span)
+            if isinstance(result, Frame):
+                if result.store is None:
+                    result.store = choice
+                return result
+            choice.denotation = result
+        return None
+
+    def _configure(self, choice: Choice, plan: Plan) -> None:
+        for child in choice.children:
+            if child.index < 0:
+                self.choose(child)
+        key = tuple([child.index for child in choice.children])
+        op = plan.cache.get(key)
+        if op is None:
+            args = [
+                a.symbol.domain.value(a.index) if isinstance(a, Choice) else a for a in plan.args(choice, self.choose)
+            ]
+            op = self._make(plan.target, args, {}, choice, plan.production.span)
+            plan.cache[key] = op
+        choice.denotation = op
+
+    def _make(self, cls: Any, args: list[Any], named: dict[str, Any], origin: Choice | None, span: Span | None) -> Op:
+        try:
+            return cls.configure(*args, **named)
+        except Mismatch as m:
+            raise Infeasible(m.code, m.message, m.hint, origin, span) from None
+
+    # Lazy values.
+
+    def resolve(self, lazy: Value, types: Types | None = None) -> Frame | None:
+        """Give a lazy value its denotation, or return the frame that has to run first."""
+        if lazy.__class__ is Choice:
+            if lazy.production is None and lazy.index < 0:
+                self.choose(lazy, types)
+            return self.denote(lazy, types)
+        assert isinstance(lazy, Deferred)
+        target, frame = self.value(lazy.function, types)
+        if frame is not None:
+            return frame
+        origin = lazy.function if isinstance(lazy.function, Choice) else None
+        result = self.call(target, list(lazy.args), lazy.named, origin, None)
+        if isinstance(result, Frame):
+            if result.store is None:
+                result.store = lazy
+            return result
+        lazy.denotation = result
+        return None
+
+    def value(self, value: Value, types: Types | None = None) -> tuple[Value, Frame | None]:
+        """What a value stands for when it is not lazy, or the frame that has to run first."""
+        while isinstance(value, Choice | Deferred):
+            if value.denotation is UNSET:
+                frame = self.resolve(value, types)
+                if frame is not None:
+                    return None, frame
+            value = value.denotation
+        return value, None
+
+    def forced(self, value: Value) -> tuple[Value, Frame | None]:
+        """Like `value`, for all that a list holds as well."""
+        value, frame = self.value(value)
+        if frame is None and value.__class__ is tuple:
+            items: list[Value] = []
+            for item in value:
+                item, frame = self.forced(item)
+                if frame is not None:
+                    return None, frame
+                items.append(item)
+            return tuple(items), None
+        return value, frame
+
+    # Calls. Each returns a value, or a frame to run: one with `store` first, and then the call again.
+
+    def call(self, f: Value, args: list[Any], named: dict[str, Any], origin: Choice | None, span: Span | None) -> Value:
+        """Apply something to values."""
+        if isinstance(f, Choice | Deferred):
+            return Deferred(f, args, named)
+        if f.__class__ is Macro:
+            return self._bind(f, args, named, origin, span)
+        if isinstance(f, Combinator):
+            if len(args) < f.minimum or (f.maximum is not None and len(args) > f.maximum) or named:
+                raise Infeasible("V006", f"`{f.name}` is given {len(args)} arguments", f.usage, origin, span)
+            for i in range(f.forced):
+                args[i], frame = self.value(args[i])
+                if frame is not None:
+                    return frame
+            return f.call(*args)
+        if isinstance(f, type) and issubclass(f, Op):
+            for i, arg in enumerate(args):
+                args[i], frame = self.forced(arg)
+                if frame is not None:
+                    return frame
+            settled: dict[str, Any] = {}
+            for name, arg in named.items():
+                settled[name], frame = self.forced(arg)
+                if frame is not None:
+                    return frame
+            return self._make(f, args, settled, origin, span)
+        hint = "an arrow takes tensors" if not isinstance(f, Builtin) else f.usage
+        raise Infeasible("V006", f"{kind_name(f)} cannot be applied to values", hint, origin, span)
+
+    def _bind(
+        self, f: Macro, args: list[Any], named: dict[str, Any], origin: Choice | None, span: Span | None
+    ) -> Value:
+        code = f.code
+        given = [*f.args, *args]
+        count = len(code.values)
+        if code.rest:
+            fixed = count - 1
+            if len(given) > fixed:
+                given[fixed:] = [tuple(given[fixed:])]
+            elif len(given) == fixed and (fixed or not args):
+                given.append(())
+        if len(given) > count:
+            raise Infeasible(
+                "V006", f"`{code.name}` takes {count} values, {len(given)} are given", code.usage(), origin, span
+            )
+        if named:
+            given.extend([MISSING] * (count - len(given)))
+            for name, value in named.items():
+                if name not in code.values:
+                    raise Infeasible("V006", f"`{code.name}` has no argument {name}", code.usage(), origin, span)
+                at = code.values.index(name)
+                if given[at] is not MISSING:
+                    raise Infeasible("V006", f"argument {name} of `{code.name}` is given twice", None, origin, span)
+                given[at] = value
+        if len(given) < code.required or MISSING in given[: code.required]:
+            if named:
+                raise Infeasible("V006", f"`{code.name}` lacks an argument", code.usage(), origin, span)
+            return Macro(code, tuple(given))
+        given.extend([MISSING] * (count - len(given)))
+        if code.tensors is not None:
+            return Bound(code, tuple(given))
+        regs = code.template.copy()
+        regs[:count] = given
+        return Frame(code.instructions, regs, origin)
+
+    def apply(self, f: Value, args: tuple[Tensor, ...], origin: Choice | None, span: Span | None) -> Value:
+        """Apply an arrow to tensors."""
+        while True:
+            cls = f.__class__
+            if cls is Choice:
+                if f.denotation is UNSET:
+                    types = tuple([t.type for t in args])
+                    frame = self.resolve(f, types)
+                    if frame is not None:
+                        return frame
+                origin = f
+                span = None
+                f = f.denotation
+            elif cls is Bound:
+                return self._enter(f.code, f.args, args, origin, span)
+            elif cls is Sequence:
+                # items, how often, next item, rounds done, current tensors, result
+                regs = [f.items, f.count, 0, 0, args, MISSING]
+                return Frame(_RUN_SEQUENCE, regs, origin)
+            elif isinstance(f, Op):
+                return self.trace.emit(f, args, origin, span)
+            elif isinstance(f, Deferred):
+                if f.denotation is UNSET:
+                    frame = self.resolve(f, tuple([t.type for t in args]))
+                    if frame is not None:
+                        return frame
+                if isinstance(f.function, Choice):
+                    origin = f.function
+                f = f.denotation
+            elif isinstance(f, Macro):
+                f = self._bind(f, [], {}, origin, span)
+                if isinstance(f, Macro):
+                    waits = ", ".join(f.code.values[len(f.args) : f.code.required])
+                    raise Infeasible("V006", f"`{f.code.name}` still awaits {waits}", f.code.usage(), origin, span)
+                if isinstance(f, Frame):
+                    raise Infeasible("V006", "a macro without tensors is applied to tensors", None, origin, span)
+            elif isinstance(f, type) and issubclass(f, Op):
+                f = self._make(f, [], {}, origin, span)
+            elif isinstance(f, Shared):
+                # the arrow, its tensors, the result, whether it has been entered
+                return Frame(_RUN_SHARED, [f, args, MISSING, False], origin)
+            else:
+                raise Infeasible("V006", f"{kind_name(f)} cannot be applied to tensors", None, origin, span)
+
+    def _enter(
+        self, code: Code, values: tuple[Value, ...], args: tuple[Tensor, ...], origin: Choice | None, span: Span | None
+    ) -> Frame:
+        names = code.tensors
+        assert names is not None
+        regs = code.template.copy()
+        n = len(values)
+        regs[:n] = values
+        if code.tensor_rest:
+            fixed = len(names) - 1
+            if len(args) >= fixed:
+                regs[n : n + fixed + 1] = [*args[:fixed], args[fixed:]]
+                return Frame(code.instructions, regs, origin)
+        elif len(args) == len(names):
+            regs[n : n + len(args)] = args
+            return Frame(code.instructions, regs, origin)
+        raise Infeasible(
+            "T001",
+            f"`{code.name}` takes {len(names)} tensors, {len(args)} were given",
+            code.usage(),
+            origin,
+            span,
+            args,
+        )
+
+    def apply_or_call(
+        self, f: Value, args: list[Any], named: dict[str, Any] | None, frame: Frame, span: Span | None
+    ) -> Value:
+        """A call as written: tensors run an arrow, values configure it, both in one list are a mistake."""
+        tensors = sum([1 for a in args if a.__class__ is Tensor])
+        if tensors == 0 and not self._wants_nothing(f, args, named):
+            return self.call(f, args, named or {}, frame.origin, span)
+        if tensors != len(args) or named:
+            hint = "apply it to values first, then to tensors: f(values)(tensors); spread a list with *"
+            raise Infeasible("V006", "tensors and values are mixed in one call", hint, frame.origin, span)
+        return self.apply(f, tuple(args), frame.origin, span)
+
+    @staticmethod
+    def _wants_nothing(f: Value, args: list[Any], named: dict[str, Any] | None) -> bool:
+        """Whether `f()` runs an arrow of no tensors (a weight) rather than configuring something."""
+        if args or named:
+            return False
+        return isinstance(f, Op) or (isinstance(f, Bound) and f.code.tensors == ())

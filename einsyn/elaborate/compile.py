@@ -1,0 +1,451 @@
+"""Definitions to code: names become registers, expressions become instructions, mistakes become diagnostics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.elaborate.arithmetic import BINARY, UNARY
+from einsyn.elaborate.builtins import BUILTINS, COMBINATORS
+from einsyn.elaborate.code import MISSING, Code, I, Instruction
+from einsyn.elaborate.values import Builtin, Macro
+from einsyn.errors import GrammarError
+from einsyn.grammar.macros.syntax import (
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Comprehension,
+    Conditional,
+    Definition,
+    Expression,
+    Fold,
+    Index,
+    ListOf,
+    Literal,
+    Logical,
+    Name,
+    Parameter,
+    Require,
+    Spread,
+    Statement,
+    Unary,
+)
+from einsyn.ops import OPS
+from einsyn.ops.op import Op
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from einsyn.grammar.model import Scalar
+
+
+class Scope:
+    """What names mean outside a definition's own body.
+
+    Args:
+        macros: compiled definitions visible in the file, by name.
+        params: the space's parameters, empty in a `.ein` file.
+    """
+
+    def __init__(self, macros: Mapping[str, Code], params: Mapping[str, Scalar]) -> None:
+        self.macros = macros
+        self.params = params
+
+    def lookup(self, name: str) -> object:
+        """The value of a name, or MISSING. The order is that of the language: params, macros, primitives."""
+        if name in self.params:
+            return self.params[name]
+        code = self.macros.get(name)
+        if code is not None:
+            return Macro(code)
+        if name in COMBINATORS:
+            return COMBINATORS[name]
+        if name in OPS:
+            return OPS[name]
+        return BUILTINS.get(name, MISSING)
+
+    def names(self) -> set[str]:
+        """All names, for suggestions."""
+        return {*self.params, *self.macros, *COMBINATORS, *OPS, *BUILTINS}
+
+
+def head(definition: Definition) -> Code:
+    """The code object of a definition, its body still empty, so that bodies can refer to one another."""
+    values, tensors = definition.values, definition.tensors
+    required = sum(1 for p in values if p.default is None and not p.rest)
+    return Code(
+        definition.name,
+        tuple(p.name for p in values),
+        required,
+        bool(values) and values[-1].rest,
+        None if tensors is None else tuple(p.name for p in tensors),
+        bool(tensors) and tensors[-1].rest,
+        definition.span,
+    )
+
+
+def compile_body(code: Code, definition: Definition, scope: Scope) -> set[Code]:
+    """Fill in the instructions of a definition; returns the code objects that it refers to."""
+    compiler = _Compiler(scope)
+    return compiler.definition(code, definition)
+
+
+def compile_expression(name: str, expression: Expression, scope: Scope, locals_: tuple[str, ...] = ()) -> Code:
+    """Code without parameters of its own that evaluates an expression; `locals_` are its first registers."""
+    code = Code(name, locals_, len(locals_), False, None, False, expression.span)
+    compiler = _Compiler(scope)
+    for local in locals_:
+        compiler.declare(local)
+    compiler.emit(I.RETURN, compiler.expression(expression))
+    code.instructions = tuple(compiler.instructions)
+    code.template = compiler.template
+    return code
+
+
+class _Compiler:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.instructions: list[Instruction] = []
+        self.template: list[object] = []
+        self.names: dict[str, int] = {}
+        self.constants: dict[tuple[type, object], int] = {}
+        self.constant_registers: set[int] = set()
+        # Names bound in the block being compiled; binding any other name makes a new register.
+        self.owned: set[str] = set()
+        # Registers known to hold no lazy value at this point of straight-line code.
+        self.forced: set[int] = set()
+        self.references: set[Code] = set()
+
+    # Registers and instructions.
+
+    def declare(self, name: str) -> int:
+        register = self.register()
+        self.names[name] = register
+        return register
+
+    def register(self, value: object = MISSING) -> int:
+        self.template.append(value)
+        return len(self.template) - 1
+
+    def constant(self, value: object) -> int:
+        return self.constant_for((type(value), value), value)
+
+    def constant_for(self, key: tuple[type, object], value: object) -> int:
+        found = self.constants.get(key)
+        if found is None:
+            found = self.register(value)
+            self.constants[key] = found
+            self.constant_registers.add(found)
+        return found
+
+    def emit(self, code: I, *operands: object) -> int:
+        self.instructions.append((int(code), *operands))  # plain integers compare faster
+        return len(self.instructions) - 1
+
+    def patch(self, at: int, position: int) -> None:
+        """Fill in a jump target: the next instruction."""
+        instruction = list(self.instructions[at])
+        instruction[position] = len(self.instructions)
+        self.instructions[at] = tuple(instruction)
+        self.forced.clear()
+
+    def force(self, register: int, *, elements: bool = False) -> int:
+        if elements:
+            self.emit(I.FORCE_ALL, register)
+        elif register not in self.forced and register not in self.constant_registers:
+            self.emit(I.FORCE, register)
+            self.forced.add(register)
+        return register
+
+    def error(self, code: str, message: str, span: Span, hint: str | None = None) -> GrammarError:
+        return GrammarError(Diagnostic(code, message, span, hint=hint))
+
+    # Definitions and statements.
+
+    def definition(self, code: Code, definition: Definition) -> set[Code]:
+        parameters = (*definition.values, *(definition.tensors or ()))
+        for parameter in parameters:
+            if parameter.name in self.names:
+                raise self.error("D004", f"parameter {parameter.name} is given twice", parameter.span)
+            self.declare(parameter.name)
+            self.owned.add(parameter.name)
+        for parameter in definition.values:
+            if parameter.default is not None:
+                self._default(parameter)
+        body = definition.body
+        if isinstance(body, Block):
+            self.statements(body.statements)
+            if len(body.results) == 1:
+                result = self.expression(body.results[0])
+            else:
+                result = self._list(body.results, body.span)
+        else:
+            result = self.expression(body)
+        self.emit(I.RETURN, result)
+        code.instructions = tuple(self.instructions)
+        code.template = self.template
+        return self.references
+
+    def _default(self, parameter: Parameter) -> None:
+        assert parameter.default is not None
+        register = self.names[parameter.name]
+        skip = self.emit(I.DEFAULT, register, 0)
+        self.emit(I.MOVE, register, self.expression(parameter.default))
+        self.patch(skip, 2)
+
+    def statements(self, statements: tuple[Statement, ...]) -> None:
+        for statement in statements:
+            if isinstance(statement, Assign):
+                self._assign(statement)
+            elif isinstance(statement, Require):
+                self._require(statement)
+            else:
+                self._fold(statement)
+
+    def _assign(self, statement: Assign) -> None:
+        value = self.expression(statement.value)
+        if len(statement.names) == 1:
+            self._bind(statement.names[0], value)
+            return
+        self.force(value)
+        # New registers first, so that `a, b = [b, a]` reads the old ones.
+        targets = tuple(self.register() for _ in statement.names)
+        self.emit(I.UNPACK, targets, value, statement.span)
+        for name, target in zip(statement.names, targets, strict=True):
+            self._bind(name, target)
+
+    def _bind(self, name: str, value: int) -> None:
+        """Give a name the value of a register, in a register of its own."""
+        register = self.names[name] if name in self.owned else self.declare(name)
+        self.owned.add(name)
+        self.emit(I.MOVE, register, value)
+        if value in self.forced or value in self.constant_registers:
+            self.forced.add(register)
+        else:
+            self.forced.discard(register)
+
+    def _require(self, statement: Require) -> None:
+        condition = self.force(self.expression(statement.condition))
+        self.emit(I.REQUIRE, condition, statement.message, statement.span)
+
+    def _fold(self, fold: Fold) -> None:
+        items = self.force(self.expression(fold.items))
+        starts = [(name, self.expression(value)) for name, value in fold.bindings]
+        for name, value in starts:
+            self._bind(name, value)
+        iterator = self.register()
+        self.emit(I.ITERATE, iterator, items, fold.span)
+        self.forced.clear()
+        start = len(self.instructions)
+        targets = tuple(self.register() for _ in fold.names)
+        step = self.emit(I.NEXT, iterator, targets, 0, fold.span)
+        # The body is a block: it owns its items and what the loop carries, the rest is local to it.
+        names, owned = dict(self.names), self.owned
+        self.owned = {name for name, _ in fold.bindings}
+        for name, target in zip(fold.names, targets, strict=True):
+            self.names[name] = target
+            self.owned.add(name)
+        self.statements(fold.body)
+        self.emit(I.JUMP, start)
+        self.patch(step, 3)
+        self.names, self.owned = names, owned
+
+    # Expressions: each returns the register that holds its value.
+
+    def expression(self, node: Expression) -> int:
+        match node:
+            case Literal():
+                return self.constant(node.value)
+            case Name():
+                return self._name(node)
+            case Call():
+                return self._call(node)
+            case Binary():
+                return self._binary(node)
+            case Unary():
+                operand = self.force(self.expression(node.operand))
+                dst = self.register()
+                self.emit(I.UNARY, dst, UNARY[node.operator], node.operator, operand, node.span)
+                self.forced.add(dst)
+                return dst
+            case Logical():
+                return self._logical(node)
+            case Conditional():
+                return self._conditional(node)
+            case ListOf():
+                return self._list(node.items, node.span)
+            case Index():
+                items = self.force(self.expression(node.items))
+                index = self.force(self.expression(node.index))
+                dst = self.register()
+                self.emit(I.INDEX, dst, items, index, node.span)
+                return dst
+            case Comprehension():
+                return self._comprehension(node)
+
+    def _name(self, node: Name) -> int:
+        register = self.names.get(node.name)
+        if register is not None:
+            return register
+        value = self.scope.lookup(node.name)
+        if value is MISSING:
+            near = closest(node.name, {*self.names, *self.scope.names()})
+            hint = f"did you mean `{near}`?" if near else "bind it, define it, or make it an argument"
+            raise self.error("D010", f"`{node.name}` is not bound", node.span, hint)
+        if isinstance(value, Macro):
+            self.references.add(value.code)
+            return self.constant_for((Macro, value.code), value)
+        return self.constant(value)
+
+    def _binary(self, node: Binary) -> int:
+        left = self.force(self.expression(node.left))
+        right = self.force(self.expression(node.right))
+        dst = self.register()
+        self.emit(I.BINARY, dst, BINARY[node.operator], node.operator, left, right, node.span)
+        self.forced.add(dst)
+        return dst
+
+    def _logical(self, node: Logical) -> int:
+        dst = self.register()
+        left = self.force(self.expression(node.left))
+        self.emit(I.MOVE, dst, left)
+        if node.operator == "and":
+            skip = self.emit(I.BRANCH, dst, 0, node.span)
+            right = self.force(self.expression(node.right))
+            self.emit(I.MOVE, dst, right)
+            self.patch(skip, 2)
+        else:
+            other = self.emit(I.BRANCH, dst, 0, node.span)
+            skip = self.emit(I.JUMP, 0)
+            self.patch(other, 2)
+            right = self.force(self.expression(node.right))
+            self.emit(I.MOVE, dst, right)
+            self.patch(skip, 1)
+        return dst
+
+    def _conditional(self, node: Conditional) -> int:
+        dst = self.register()
+        condition = self.force(self.expression(node.condition))
+        other = self.emit(I.BRANCH, condition, 0, node.span)
+        self.emit(I.MOVE, dst, self.expression(node.then))
+        skip = self.emit(I.JUMP, 0)
+        self.patch(other, 2)
+        self.emit(I.MOVE, dst, self.expression(node.otherwise))
+        self.patch(skip, 1)
+        return dst
+
+    def _items(self, items: tuple[Expression | Spread, ...]) -> tuple[tuple[int, ...], tuple[bool, ...] | None]:
+        registers: list[int] = []
+        for item in items:
+            if isinstance(item, Spread):
+                registers.append(self.force(self.expression(item.value)))
+            else:
+                registers.append(self.expression(item))
+        flags = tuple(isinstance(item, Spread) for item in items)
+        return tuple(registers), flags if any(flags) else None
+
+    def _list(self, items: tuple[Expression | Spread, ...], span: Span) -> int:
+        registers, spread = self._items(items)
+        dst = self.register()
+        self.emit(I.LIST, dst, registers, spread, span)
+        self.forced.add(dst)
+        return dst
+
+    def _comprehension(self, node: Comprehension) -> int:
+        items = self.force(self.expression(node.items))
+        dst = self.register()
+        iterator = self.register()
+        self.emit(I.NEW, dst)
+        self.emit(I.ITERATE, iterator, items, node.span)
+        self.forced.clear()
+        start = len(self.instructions)
+        outer = dict(self.names)
+        targets = tuple(self.declare(name) for name in node.names)
+        step = self.emit(I.NEXT, iterator, targets, 0, node.span)
+        if node.condition is not None:
+            condition = self.force(self.expression(node.condition))
+            self.emit(I.BRANCH, condition, start, node.span)
+        self.emit(I.APPEND, dst, self.expression(node.element))
+        self.emit(I.JUMP, start)
+        self.patch(step, 3)
+        self.emit(I.FREEZE, dst)
+        self.names = outer
+        return dst
+
+    def _call(self, node: Call) -> int:
+        builtin = self._builtin_name(node)
+        if builtin is not None:
+            self._check_call(node, builtin)
+            return self._builtin(node, builtin)
+        function = self.expression(node.function)
+        self._check_call(node, self.template[function] if function in self.constant_registers else MISSING)
+        registers, spread = self._items(node.positional)
+        named = tuple((name, self.expression(value)) for name, value in node.named)
+        dst = self.register()
+        self.emit(I.CALL, dst, function, registers, spread, named or None, node.span)
+        return dst
+
+    def _builtin_name(self, node: Call) -> Builtin | None:
+        """The built-in function that a call names. Some (`sqrt`, `max`) are primitives as well: as a value
+        the name is the primitive, called on values it is the function, called on tensors the primitive."""
+        name = node.function.name if isinstance(node.function, Name) else ""
+        if name in self.names or name in self.scope.params or name in self.scope.macros:
+            return None
+        return None if node.named and name in OPS else BUILTINS.get(name)
+
+    def _builtin(self, node: Call, callee: Builtin) -> int:
+        args, spread = self._items(node.positional)
+        for register in args:
+            self.force(register, elements=True)
+        if spread is not None:
+            collected = self.register()
+            self.emit(I.LIST, collected, args, spread, node.span)
+            args = (collected,)
+        dst = self.register()
+        self.emit(I.BUILTIN, dst, callee, args, spread is not None, node.span)
+        return dst
+
+    def _check_call(self, node: Call, callee: object) -> None:
+        """What can be said of a call before anything runs."""
+        spread = any(isinstance(a, Spread) for a in node.positional)
+        count = len(node.positional)
+        if isinstance(callee, Macro):
+            code = callee.code
+            most = max(len(code.values), len(code.tensors or ()))
+            if not spread and not code.rest and not code.tensor_rest and count > most:
+                raise self.error(
+                    "D011", f"`{code.name}` takes at most {most} arguments, {count} are given", node.span, code.usage()
+                )
+            unknown = [name for name, _ in node.named if name not in code.values]
+        elif isinstance(callee, type) and issubclass(callee, Op):
+            unknown = [name for name, _ in node.named if name not in callee.attributes]
+            variadic = any(a.variadic for a in callee.attributes.values())
+            most = max(len(callee.attributes), callee.arity if callee.arity is not None else count)
+            if not spread and not variadic and count > most:
+                raise self.error(
+                    "D011",
+                    f"`{callee.name}` takes at most {most} arguments, {count} are given",
+                    node.span,
+                    callee.usage(),
+                )
+        elif isinstance(callee, Builtin):
+            unknown = [name for name, _ in node.named]
+            too_many = callee.maximum is not None and count > callee.maximum
+            if not spread and (count < callee.minimum or too_many):
+                raise self.error("D011", f"`{callee.name}` is given {count} arguments", node.span, callee.usage)
+        elif callee is MISSING:
+            return
+        else:
+            raise self.error("D012", "only arrows and macros can be applied", node.span)
+        if unknown:
+            known = self._argument_names(callee)
+            near = closest(unknown[0], known)
+            hint = f"did you mean `{near}`?" if near else f"it has {', '.join(known) or 'none'}"
+            raise self.error("D013", f"there is no argument {unknown[0]}", node.span, hint)
+
+    @staticmethod
+    def _argument_names(callee: object) -> list[str]:
+        if isinstance(callee, Macro):
+            return list(callee.code.values)
+        return list(callee.attributes) if isinstance(callee, type) and issubclass(callee, Op) else []

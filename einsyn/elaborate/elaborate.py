@@ -1,0 +1,214 @@
+"""Elaboration: from choices to a typed graph, or to the cause why there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from einsyn.derivation.choice import Choice
+from einsyn.elaborate.calls import Chooser, Frame
+from einsyn.elaborate.code import Code, I
+from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.machine import Machine
+from einsyn.elaborate.trace import Trace
+from einsyn.elaborate.values import Tensor, Value, kind_name
+from einsyn.ir.graph import Graph, Operation, peak_activation_bytes
+from einsyn.ir.path import Path
+
+if TYPE_CHECKING:
+    from einsyn.elaborate.limits import Limits
+    from einsyn.elaborate.program import Program
+    from einsyn.ir.types import TensorType
+
+
+class Elaboration:
+    """The outcome of one elaboration.
+
+    Args:
+        root: the derivation as it was chosen; complete unless a cause ended it early.
+        trace: what was emitted.
+        cause: why the derivation is not an architecture, or None if it is one.
+        outputs: the network's outputs.
+        size: productions in the derivation.
+        depth: productions on its longest path.
+    """
+
+    __slots__ = ("cause", "depth", "input_names", "inputs", "memory", "name", "outputs", "root", "size", "trace")
+
+    def __init__(self, name: str, input_names: tuple[str, ...], root: Choice, trace: Trace) -> None:
+        self.name = name
+        self.input_names = input_names
+        self.root = root
+        self.trace = trace
+        self.cause: Infeasible | None = None
+        self.inputs: tuple[Tensor, ...] = ()
+        self.outputs: tuple[Tensor, ...] = ()
+        self.size = 0
+        self.depth = 0
+        self.memory: int | None = None
+
+    def graph(self) -> Graph:
+        """The IR graph; for every operation the derivation node and the place that it came from."""
+        paths: dict[Choice, Path] = {}
+        operations: list[Operation] = []
+        types: list[TensorType] = [t.type for t in self.inputs]
+        for op, signature, inputs, outputs, owner, origin, span in self.trace.records:
+            types.extend(t.type for t in outputs)
+            if span is None and origin is not None and origin.production is not None:
+                span = origin.production.span
+            operations.append(
+                Operation(
+                    op,
+                    tuple([t.index for t in inputs]),
+                    tuple([t.index for t in outputs]),
+                    signature,
+                    owner,
+                    _path(origin, paths),
+                    span,
+                )
+            )
+        return Graph(
+            self.name,
+            tuple((name, t.index) for name, t in zip(self.input_names, self.inputs, strict=True)),
+            tuple(operations),
+            tuple(t.index for t in self.outputs),
+            tuple(types),
+        )
+
+
+def _path(choice: Choice | None, known: dict[Choice, Path]) -> Path:
+    """The path of a choice, made of the paths above it."""
+    above: list[Choice] = []
+    while choice is not None and choice not in known:
+        above.append(choice)
+        choice = choice.parent
+    path = known[choice] if choice is not None else None
+    for node in reversed(above):
+        path = Path() if node.parent is None else Path(path, node.slot)
+        known[node] = path
+    return path if path is not None else Path()
+
+
+def elaborate(
+    program: Program,
+    name: str,
+    inputs: tuple[tuple[str, TensorType], ...],
+    output: TensorType | None,
+    chooser: Chooser,
+    limits: Limits,
+) -> Elaboration:
+    """Run a chooser through a program.
+
+    Args:
+        program: the compiled space.
+        name: what the graph is called.
+        inputs: names and types of the network's inputs.
+        output: the declared type of its output, if any.
+        chooser: decides at every choice.
+        limits: what the architecture may cost.
+    """
+    root = Choice(program.grammar.start, None, 0, 1)
+    trace = Trace(limits)
+    result = Elaboration(name, tuple(n for n, _ in inputs), root, trace)
+    result.inputs = tuple([trace.input(t) for _, t in inputs])
+    machine = Machine(program.plans, chooser, limits, trace)
+    try:
+        arrow: object = root
+        if program.main is not None:
+            arrow = _main(machine, program.main, root)
+        outcome = machine.run(_application(arrow, result.inputs))
+        result.outputs = _tensors(outcome)
+        _complete(machine, root)
+        if output is not None:
+            _check_output(result, output)
+        result.size = machine.size
+        result.depth = machine.depth
+        _check_memory(result, limits)
+        if program.requires:
+            _check_requirements(program, machine, result)
+    except Infeasible as cause:
+        cause.histories = ()
+        result.cause = cause
+        result.size = machine.size
+        result.depth = machine.depth
+    return result
+
+
+def _main(machine: Machine, main: Code, root: Choice) -> object:
+    """What `main` makes of the start symbol's arrow."""
+    wrapper = machine.run(Frame(main.instructions, main.template.copy(), root))
+    instructions = ((int(I.CALL), 2, 0, (1,), None, None, main.span), (int(I.RETURN), 2))
+    return machine.run(Frame(instructions, [wrapper, root, None], root))
+
+
+def _application(arrow: object, tensors: tuple[Tensor, ...]) -> Frame:
+    registers = tuple(range(1, len(tensors) + 1))
+    dst = len(tensors) + 1
+    instructions = ((int(I.CALL), dst, 0, registers, None, None, None), (int(I.RETURN), dst))
+    return Frame(instructions, [arrow, *tensors, None], None)
+
+
+def _tensors(outcome: Value) -> tuple[Tensor, ...]:
+    if isinstance(outcome, Tensor):
+        return (outcome,)
+    if isinstance(outcome, tuple) and outcome and all(isinstance(t, Tensor) for t in outcome):
+        return outcome
+    raise Infeasible("V006", f"the network gives {kind_name(outcome)} instead of tensors")
+
+
+def _complete(machine: Machine, root: Choice) -> None:
+    """Choose what was never applied, in text order, so that every derivation is whole."""
+    pending = [root]
+    while pending:
+        choice = pending.pop()
+        if choice.production is None:
+            if choice.index >= 0:
+                continue
+            machine.choose(choice)
+            if choice.production is None:
+                continue
+        pending.extend(reversed(choice.children))
+
+
+def _check_output(result: Elaboration, output: TensorType) -> None:
+    for tensor in result.outputs:
+        t = tensor.type
+        if t.dtype != output.dtype or t.axes != output.axes or t.sizes != output.sizes:
+            raise Infeasible(
+                "T060", f"the output is {t}, the space declares {output}", None, result.root, None, (tensor,)
+            )
+
+
+def _check_memory(result: Elaboration, limits: Limits) -> None:
+    """The exact peak is worked out only where the sum of everything does not settle it."""
+    trace = result.trace
+    if limits.max_memory is None or trace.activations + trace.state <= limits.max_memory:
+        return
+    result.memory = trace.state + peak_activation_bytes(result.graph())
+    if result.memory > limits.max_memory:
+        raise Infeasible(
+            "L004",
+            f"{result.memory} bytes of memory, more than max_memory={limits.max_memory}",
+            None,
+            result.root,
+        )
+
+
+def _check_requirements(program: Program, machine: Machine, result: Elaboration) -> None:
+    trace = result.trace
+    if result.memory is None:
+        result.memory = trace.state + peak_activation_bytes(result.graph())
+    costs: dict[str, object] = {
+        "params": trace.params,
+        "macs": trace.macs,
+        "memory": result.memory,
+        "ops": len(trace.records),
+        "depth": result.depth,
+        "size": result.size,
+    }
+    for code, require in program.requires:
+        regs = code.template.copy()
+        regs[: len(code.values)] = [costs[name] for name in code.values]
+        holds = machine.run(Frame(code.instructions, regs, result.root))
+        if holds is not True:
+            shown = f": {require.message}" if require.message else ""
+            raise Infeasible("V005", f"a requirement of the space does not hold{shown}", None, None, require.span)

@@ -1,0 +1,278 @@
+"""The elaborator: runs compiled definitions along the data flow and asks a chooser at every choice.
+
+It keeps its own stack of frames, so the depth of a derivation is bounded by memory alone. An instruction
+that meets a value which is not worked out yet pushes a frame for it and runs again afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from einsyn.derivation.choice import Choice
+from einsyn.diagnostics import Span
+from einsyn.elaborate.arithmetic import MAX_LIST
+from einsyn.elaborate.calls import Calls, Frame
+from einsyn.elaborate.code import MISSING, I
+from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
+from einsyn.elaborate.values import Deferred, Tensor, kind_name
+
+_CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (int(i) for i in (I.CALL, I.FORCE, I.RETURN, I.UNPACK, I.BINARY))
+_UNARY, _JUMP, _BRANCH, _MOVE, _BUILTIN = (int(i) for i in (I.UNARY, I.JUMP, I.BRANCH, I.MOVE, I.BUILTIN))
+_LIST, _INDEX, _NEW, _APPEND, _FREEZE = (int(i) for i in (I.LIST, I.INDEX, I.NEW, I.APPEND, I.FREEZE))
+_ITERATE, _NEXT, _FORCE_ALL, _REQUIRE = (int(i) for i in (I.ITERATE, I.NEXT, I.FORCE_ALL, I.REQUIRE))
+_DEFAULT, _SEQUENCE, _SHARE, _UNSHARE = (int(i) for i in (I.DEFAULT, I.SEQUENCE, I.SHARE, I.UNSHARE))
+
+_END: Final = object()
+
+
+class Machine(Calls):
+    """One elaboration: see `Calls` for its state and `run` for its loop."""
+
+    def run(self, frame: Frame) -> Any:
+        """Run a frame to its end and return its result. Raises Infeasible."""
+        instruction: Any = None
+        try:
+            while True:
+                regs = frame.regs
+                instructions = frame.instructions
+                pc = frame.pc
+                result: Any = _END
+                # Straight-line code of one frame; leaves with `result` when another frame is to run.
+                while True:
+                    instruction = instructions[pc]
+                    code = instruction[0]
+                    if code == _CALL:
+                        _, dst, f, registers, spread, named, span = instruction
+                        args = [regs[r] for r in registers] if spread is None else _spread(regs, registers, spread)
+                        names = None if named is None else {name: regs[r] for name, r in named}
+                        result = self.apply_or_call(regs[f], args, names, frame, span)
+                        if result.__class__ is Frame:
+                            result.dst = dst
+                            break
+                        regs[dst] = result
+                    elif code == _FORCE:
+                        r = instruction[1]
+                        value = regs[r]
+                        if value.__class__ is Choice or value.__class__ is Deferred:
+                            regs[r], result = self.value(value)
+                            if result is not None:
+                                regs[r] = value
+                                break
+                    elif code == _MOVE:
+                        regs[instruction[1]] = regs[instruction[2]]
+                    elif code == _RETURN:
+                        break
+                    elif code == _UNPACK:
+                        _, targets, source, span = instruction
+                        _unpack(regs, targets, regs[source])
+                    elif code == _BINARY:
+                        _, dst, function, symbol, a, b, span = instruction
+                        a, b = regs[a], regs[b]
+                        if a.__class__ is Tensor or b.__class__ is Tensor:
+                            op, operands = tensor_binary(symbol, a, b)
+                            regs[dst] = self.emit_all(op, operands, frame.origin, span)
+                        else:
+                            regs[dst] = function(a, b)
+                    elif code == _BRANCH:
+                        value = regs[instruction[1]]
+                        if value is False:
+                            pc = instruction[2]
+                            continue
+                        if value is not True:
+                            raise Infeasible("V002", f"a condition must be a boolean, not {kind_name(value)}")
+                    elif code == _JUMP:
+                        pc = instruction[1]
+                        continue
+                    elif code == _SEQUENCE:
+                        result = self._sequence(regs, frame)
+                        if result.__class__ is Frame:
+                            break
+                        regs[5] = result
+                        code = _RETURN
+                        instruction = (_RETURN, 5)
+                        break
+                    elif code == _BUILTIN:
+                        _, dst, builtin, registers, collected, span = instruction
+                        args = regs[registers[0]] if collected else [regs[r] for r in registers]
+                        twin = tensor_function(builtin, args)
+                        if twin is None:
+                            regs[dst] = builtin.call(*args)
+                        else:
+                            regs[dst] = self.apply_or_call(twin, list(args), None, frame, span)
+                    elif code == _FORCE_ALL:
+                        r = instruction[1]
+                        value, result = self.forced(regs[r])
+                        if result is not None:
+                            break
+                        regs[r] = value
+                    elif code == _LIST:
+                        _, dst, registers, spread, span = instruction
+                        items = [regs[r] for r in registers] if spread is None else _spread(regs, registers, spread)
+                        if len(items) > MAX_LIST:
+                            raise Infeasible("L006", f"a list has more than {MAX_LIST} elements")
+                        regs[dst] = tuple(items)
+                    elif code == _ITERATE:
+                        _, dst, source, span = instruction
+                        if regs[source].__class__ is not tuple:
+                            raise Infeasible("V002", f"only lists can be gone through, not {kind_name(regs[source])}")
+                        regs[dst] = iter(regs[source])
+                    elif code == _NEXT:
+                        _, iterator, targets, done, span = instruction
+                        value = next(regs[iterator], _END)
+                        if value is _END:
+                            pc = done
+                            continue
+                        self.burn()
+                        if len(targets) == 1:
+                            regs[targets[0]] = value
+                        else:
+                            _unpack(regs, targets, value)
+                    elif code == _APPEND:
+                        regs[instruction[1]].append(regs[instruction[2]])
+                    elif code == _NEW:
+                        regs[instruction[1]] = []
+                    elif code == _FREEZE:
+                        regs[instruction[1]] = tuple(regs[instruction[1]])
+                    elif code == _INDEX:
+                        _, dst, items, index, span = instruction
+                        regs[dst] = _index(regs[items], regs[index])
+                    elif code == _UNARY:
+                        _, dst, function, symbol, a, span = instruction
+                        a = regs[a]
+                        if a.__class__ is Tensor:
+                            regs[dst] = self.trace.emit(tensor_unary(symbol), (a,), frame.origin, span)
+                        else:
+                            regs[dst] = function(a)
+                    elif code == _REQUIRE:
+                        _, r, message, span = instruction
+                        if regs[r] is False:
+                            shown = f": {message}" if message else ""
+                            raise Infeasible("V005", f"a requirement does not hold{shown}")
+                        if regs[r] is not True:
+                            raise Infeasible("V002", f"`require` needs a boolean, not {kind_name(regs[r])}")
+                    elif code == _DEFAULT:
+                        if regs[instruction[1]] is not MISSING:
+                            pc = instruction[2]
+                            continue
+                    elif code == _SHARE:
+                        result = self._share(regs, frame)
+                        if result.__class__ is Frame:
+                            break
+                        regs[2] = result
+                    else:  # _UNSHARE
+                        self.trace.sharing.pop()
+                        code = _RETURN
+                        instruction = (_RETURN, 2)
+                        break
+                    pc += 1
+                if code == _RETURN:
+                    value = regs[instruction[1]]
+                    parent = frame.parent
+                    if frame.store is not None:
+                        frame.store.denotation = value
+                    elif parent is not None:
+                        parent.regs[frame.dst] = value
+                    if parent is None:
+                        return value
+                    frame = parent
+                    continue
+                self.burn()
+                # A frame that works out a lazy value: the same instruction runs again after it.
+                # So does a sequence until its last item is done.
+                frame.pc = pc if result.store is not None or code == _SEQUENCE else pc + 1
+                result.parent = frame
+                frame = result
+        except Infeasible as cause:
+            if cause.origin is None:
+                cause.origin = frame.origin
+            if cause.span is None and instruction is not None and isinstance(instruction[-1], Span):
+                cause.span = instruction[-1]
+            raise
+
+    def burn(self) -> None:
+        """Count an evaluation step; so that what emits nothing ends too."""
+        self.fuel -= 1
+        if self.fuel < 0:
+            raise Infeasible("L007", "the definitions run for too many steps", "raise max_ops, or repeat less often")
+
+    def _sequence(self, regs: list[Any], frame: Frame) -> Any:
+        """Go on with `seq` or `repeat`: the result, or a frame to run for the next item."""
+        items, count, at, done, current, result = cast("tuple[Any, ...]", regs)
+        while True:
+            if result is not MISSING:
+                if result.__class__ is Tensor:
+                    current = (result,)
+                elif result.__class__ is tuple and all([t.__class__ is Tensor for t in result]):
+                    current = result
+                else:
+                    raise Infeasible("V006", f"an arrow gives {kind_name(result)} instead of tensors")
+                regs[4] = current
+                regs[5] = result = MISSING
+            if at == len(items):
+                at = 0
+                done += 1
+                regs[3] = done
+            if done >= count or not items:
+                return current[0] if len(current) == 1 else current
+            result = self.apply(items[at], current, frame.origin, None)
+            if result.__class__ is Frame:
+                if result.store is None:
+                    result.dst = 5
+                    at += 1
+                regs[2] = at
+                return result
+            at += 1
+            regs[2] = at
+            self.burn()
+
+    def _share(self, regs: list[Any], frame: Frame) -> Any:
+        shared, args, _, entered = cast("tuple[Any, ...]", regs)
+        if not entered:
+            self.trace.sharing.append([shared, 0])
+            regs[3] = True
+        result = self.apply(shared.arrow, args, frame.origin, None)
+        if result.__class__ is Frame:
+            result.dst = 2
+        return result
+
+    def emit_all(self, ops: Any, operands: Any, origin: Choice | None, span: Span | None) -> Any:
+        """Emit a chain of operations, the first on the operands and each other on what came before."""
+        value = self.trace.emit(ops[0], operands, origin, span)
+        for op in ops[1:]:
+            assert isinstance(value, Tensor)
+            value = self.trace.emit(op, (value,), origin, span)
+        return value
+
+
+def _spread(regs: list[Any], registers: tuple[int, ...], spread: tuple[bool, ...]) -> list[Any]:
+    found: list[Any] = []
+    for r, flag in zip(registers, spread, strict=True):
+        value = regs[r]
+        if not flag:
+            found.append(value)
+        elif value.__class__ is tuple:
+            found.extend(value)
+        elif value.__class__ is Tensor:
+            # An arrow with one output gives the tensor itself, not a list.
+            found.append(value)
+        else:
+            raise Infeasible("V002", f"`*` needs a list, not {kind_name(value)}")
+    return found
+
+
+def _unpack(regs: list[Any], targets: tuple[int, ...], value: Any) -> None:
+    if value.__class__ is not tuple:
+        raise Infeasible("V004", f"{len(targets)} names need a list, not {kind_name(value)}")
+    if len(value) != len(targets):
+        raise Infeasible("V004", f"{len(targets)} names cannot take a list of {len(value)}")
+    for target, item in zip(targets, value, strict=True):
+        regs[target] = item
+
+
+def _index(items: Any, index: Any) -> Any:
+    if items.__class__ is not tuple or index.__class__ is not int:
+        raise Infeasible("V002", f"{kind_name(items)} cannot be indexed with {kind_name(index)}")
+    if not -len(items) <= index < len(items):
+        raise Infeasible("V003", f"index {index} is outside a list of {len(items)}")
+    return items[index]

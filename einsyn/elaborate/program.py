@@ -1,0 +1,349 @@
+"""A loaded grammar made ready to run: definitions compiled, every production's meaning found and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.elaborate import plan as plans
+from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
+from einsyn.elaborate.code import Code
+from einsyn.elaborate.compile import Scope, compile_body, compile_expression, head
+from einsyn.elaborate.plan import Plan
+from einsyn.elaborate.values import Bound, Combinator, Macro
+from einsyn.errors import GrammarError
+from einsyn.grammar.macros.parser import Parser
+from einsyn.grammar.model import ConstArg, Production, Rule, SlotArg, SpliceArg, Terminal
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ops.op import Op
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from einsyn.grammar.macros.syntax import Definition
+    from einsyn.grammar.model import Arg, Grammar
+
+# Costs that a `require` of the space may name.
+COSTS = ("params", "macs", "memory", "ops", "depth", "size")
+
+
+@dataclass(frozen=True, slots=True)
+class Awaits:
+    """What the value of a rule still needs: between `least` and `most` values (None: any number), then tensors.
+
+    `least` is None where it is not known before something runs.
+    """
+
+    least: int | None
+    most: int | None
+    tensors: int | None
+
+
+class Program:
+    """What elaboration needs of a grammar.
+
+    Args:
+        grammar: the loaded grammar.
+
+    Raises:
+        GrammarError: D0xx, with every mistake that can be found before anything is chosen.
+    """
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.grammar = grammar
+        directives = grammar.directives
+        self._codes: dict[Definition, Code] = {}
+        self._definitions: dict[Code, Definition] = {}
+        self._references: dict[Code, set[Code]] = {}
+        self._problems: list[Diagnostic] = []
+        prelude = Parser(PRELUDE, "the language").file()[1]
+        self._prelude = {d.name: d for d in prelude}
+        self.scope = Scope(self._visible(directives.definitions), directives.params)
+        self._compile(list(directives.definitions.values()))
+        self._refuse_recursion()
+        self.main = None if directives.main is None else self._main()
+        self.requires = [
+            (
+                compile_expression(
+                    "require", r.condition, self.scope, tuple(c for c in COSTS if c not in directives.params)
+                ),
+                r,
+            )
+            for r in directives.requires
+        ]
+        self.plans = [self._plan(p) for p in grammar.productions]
+        self._check_rules()
+        if self._problems:
+            raise GrammarError(self._problems)
+
+    # Definitions.
+
+    def _visible(self, definitions: Mapping[str, Definition]) -> dict[str, Code]:
+        """The code of every definition that a file sees, the prelude's below its own."""
+        named: dict[str, Definition] = {**self._prelude, **definitions}
+        return {name: self._head(d) for name, d in named.items()}
+
+    def _head(self, definition: Definition) -> Code:
+        code = self._codes.get(definition)
+        if code is None:
+            code = self._codes[definition] = head(definition)
+            self._definitions[code] = definition
+        return code
+
+    def _compile(self, definitions: list[Definition]) -> None:
+        """Compile definitions and whatever they refer to; each sees the names of its own file."""
+        scopes: dict[int, Scope] = {}
+        own = self.grammar.directives.definitions
+        pending = [*definitions, *self._prelude.values()]
+        while pending:
+            definition = pending.pop()
+            code = self._head(definition)
+            if code in self._references:
+                continue
+            if own.get(definition.name) is definition and definition.span.file == self.grammar.file:
+                scope = self.scope
+            else:
+                # A `.ein` file sees its own names; parameters reach it as arguments.
+                key = id(definition.scope)
+                if key not in scopes:
+                    scopes[key] = Scope(self._visible(definition.scope), {})
+                scope = scopes[key]
+            try:
+                references = compile_body(code, definition, scope)
+            except GrammarError as error:
+                self._problems.extend(error.diagnostics)
+                references = set[Code]()
+            self._references[code] = references
+            pending.extend(self._definitions[r] for r in references if r not in self._references)
+
+    def _refuse_recursion(self) -> None:
+        """Definitions that lead back to themselves would never end."""
+        done: set[Code] = set()
+        for start in self._references:
+            path: list[Code] = []
+            pending: list[tuple[Code, bool]] = [(start, False)]
+            while pending:
+                code, leaving = pending.pop()
+                if leaving:
+                    path.pop()
+                    done.add(code)
+                    continue
+                if code in path:
+                    cycle = [*path[path.index(code) :], code]
+                    self._problems.append(
+                        Diagnostic(
+                            "D020",
+                            f"definitions call each other: {' -> '.join(c.name for c in cycle)}",
+                            code.span,
+                            hint="recursion belongs in the grammar, where a derivation bounds it; use repeat or a fold",
+                        )
+                    )
+                    raise GrammarError(self._problems)
+                if code in done:
+                    continue
+                path.append(code)
+                pending.append((code, True))
+                pending.extend((r, False) for r in self._references.get(code, ()))
+
+    def _main(self) -> Code | None:
+        expression = self.grammar.directives.main
+        assert expression is not None
+        try:
+            return compile_expression("main", expression, self.scope)
+        except GrammarError as error:
+            self._problems.extend(error.diagnostics)
+            return None
+
+    # Productions.
+
+    def _problem(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self._problems.append(Diagnostic(code, message, span, hint=hint))
+
+    def _plan(self, production: Production) -> Plan:
+        args = production.args
+        if production.alias is None:
+            target = self.scope.macros.get(production.name)
+            if target is None:
+                if len(args) == 1:
+                    return _value_of(production)
+                self._problem(
+                    "D030",
+                    f"alternative {production.position} of `{production.rule.name}` has {_count(args)} and no name",
+                    production.span,
+                    f"name what it denotes, `-> seq`, or define `{production.name}`",
+                )
+                return Plan(production, plans.VALUE)
+            return self._plan_macro(production, Macro(target))
+        target = self.scope.lookup(production.alias)
+        if isinstance(target, Macro):
+            return self._plan_macro(production, target)
+        if isinstance(target, Combinator):
+            return self._plan_combinator(production, target)
+        if isinstance(target, type) and issubclass(target, Op):
+            return self._plan_primitive(production, target)
+        near = closest(production.alias, self.scope.names())
+        self._problem(
+            "D031",
+            f"`{production.alias}` is neither a definition nor a primitive",
+            production.span,
+            f"did you mean `{near}`?" if near else f"add `//@ define {production.alias}(...)(x) = ...`",
+        )
+        return Plan(production, plans.VALUE)
+
+    def _plan_macro(self, production: Production, target: Macro) -> Plan:
+        code, given = target.code, len(production.args)
+        most = len(code.values)
+        if not code.rest and given > most and not _splices(production.args):
+            self._problem(
+                "D032",
+                f"`{code.name}` takes {most} values, this alternative gives {given}",
+                production.span,
+                code.usage(),
+            )
+        elif code.tensors is not None and not code.rest and not _splices(production.args) and given >= code.required:
+            if given == most:
+                if not production.slots and all(isinstance(a, ConstArg) for a in production.args):
+                    values = tuple(a.value for a in production.args if isinstance(a, ConstArg))
+                    return Plan(production, plans.VALUE, Bound(code, values))
+                return Plan(production, plans.ARROW, None, code)
+        return Plan(production, plans.CALL, target)
+
+    def _plan_combinator(self, production: Production, target: Combinator) -> Plan:
+        given = len(production.args)
+        if given < target.minimum or (target.maximum is not None and given > target.maximum):
+            self._problem("D032", f"`{target.name}` is given {given} arguments", production.span, target.usage)
+        plan = Plan(production, plans.CALL, target)
+        if target is COMBINATORS["seq"] and plan.plain and all(isinstance(s, Rule) for s in production.slots):
+            plan.kind = plans.SEQUENCE
+        return plan
+
+    def _plan_primitive(self, production: Production, target: type[Op]) -> Plan:
+        args = production.args
+        declared = target.attributes
+        variadic = any(a.variadic for a in declared.values())
+        if len(args) > len(declared) and not variadic and not _splices(args):
+            rules = [s.name for s in production.slots if isinstance(s, Rule)]
+            hint = f"its signature is {target.usage()}"
+            if rules:
+                names = ", ".join("abcdefgh"[: len(rules)])
+                calls = ", ".join(f"{n}(x)" for n in names.split(", "))
+                hint = (
+                    f"children are arrows, not tensors: write `//@ define both({names})(x) = "
+                    f"{target.name}({calls})` and name the alternative `-> both`"
+                )
+            self._problem(
+                "D032",
+                f"`{target.name}` takes {len(declared)} attributes, this alternative gives {len(args)}",
+                production.span,
+                hint,
+            )
+            return Plan(production, plans.VALUE)
+        if all(isinstance(a, ConstArg) for a in args):
+            values = [a.value for a in args if isinstance(a, ConstArg)]
+            if len(values) < target.required():
+                return Plan(production, plans.CALL, target)
+            try:
+                return Plan(production, plans.VALUE, target.configure(*values))
+            except Mismatch as m:
+                self._problem("D033", m.message, production.span, m.hint)
+                return Plan(production, plans.VALUE)
+        if all(isinstance(s, Terminal) for s in production.slots) and len(args) >= target.required():
+            return Plan(production, plans.PRIMITIVE, target)
+        return Plan(production, plans.CALL, target)
+
+    # Rules: all alternatives must await the same.
+
+    def _check_rules(self) -> None:
+        known: dict[Rule, Awaits | None] = {}
+        for rule in self.grammar.rules.values():
+            first: tuple[Production, Awaits] | None = None
+            for production in rule.productions:
+                awaits = self._awaits(production, known)
+                if awaits is None:
+                    continue
+                if first is None:
+                    first = (production, awaits)
+                elif not _compatible(first[1], awaits):
+                    self._problem(
+                        "D034",
+                        f"alternatives of `{rule.name}` await different things: `{_name(first[0])}` "
+                        f"{_shown(first[1])}, `{_name(production)}` {_shown(awaits)}",
+                        production.span,
+                        "give all of them the same parameters after their children, even unused ones",
+                    )
+                    break
+
+    def _awaits(self, production: Production, known: dict[Rule, Awaits | None]) -> Awaits | None:
+        # Follow unnamed alternatives with one child down to something named.
+        plan = self.plans[production.index]
+        seen: set[Rule] = set()
+        while plan.kind == plans.CHILD:
+            symbol = plan.production.slots[plan.child]
+            if isinstance(symbol, Terminal) or symbol in seen or not symbol.productions:
+                return None
+            seen.add(symbol)
+            plan = self.plans[symbol.productions[0].index]
+        given = len(plan.production.args)
+        if _splices(plan.production.args):
+            return None
+        if plan.kind == plans.VALUE:
+            return self._awaits_value(plan.target)
+        if plan.kind == plans.SEQUENCE:
+            return Awaits(0, 0, None)
+        target = Macro(plan.code) if plan.code is not None else plan.target
+        if isinstance(target, Macro):
+            code = target.code
+            least = max(0, code.required - given)
+            most = None if code.rest else max(0, len(code.values) - given)
+            if code.tensors is None:
+                return Awaits(least, most, None) if least else None
+            return Awaits(least, most, None if code.tensor_rest else len(code.tensors))
+        if isinstance(target, type) and issubclass(target, Op):
+            variadic = any(a.variadic for a in target.attributes.values())
+            most = None if variadic else len(target.attributes) - given
+            return Awaits(max(0, target.required() - given), most, target.arity)
+        return None
+
+    @staticmethod
+    def _awaits_value(value: object) -> Awaits | None:
+        if isinstance(value, Op):
+            return Awaits(0, 0, value.arity)
+        if isinstance(value, Bound) and value.code.tensors is not None:
+            return Awaits(0, 0, None if value.code.tensor_rest else len(value.code.tensors))
+        return None
+
+
+def _value_of(production: Production) -> Plan:
+    """An unnamed alternative with one argument means that argument."""
+    arg = production.args[0]
+    if isinstance(arg, ConstArg):
+        return Plan(production, plans.VALUE, arg.value)
+    return Plan(production, plans.CHILD if isinstance(arg, SlotArg) else plans.ARGUMENT)
+
+
+def _count(args: tuple[Arg, ...]) -> str:
+    return f"{len(args)} children" if args else "no children"
+
+
+def _splices(args: tuple[Arg, ...]) -> bool:
+    return any(isinstance(a, SpliceArg) for a in args)
+
+
+def _name(production: Production) -> str:
+    return production.alias or production.describe()
+
+
+def _compatible(a: Awaits, b: Awaits) -> bool:
+    if a.tensors is not None and b.tensors is not None and a.tensors != b.tensors:
+        return False
+    if a.least is None or b.least is None:
+        return True
+    return (b.most is None or a.least <= b.most) and (a.most is None or b.least <= a.most)
+
+
+def _shown(awaits: Awaits) -> str:
+    values = f"awaits {awaits.least} value{'' if awaits.least == 1 else 's'}"
+    if awaits.tensors is None:
+        return values
+    return f"{values} and {awaits.tensors} tensor{'' if awaits.tensors == 1 else 's'}"

@@ -1,0 +1,143 @@
+"""What an elaboration has emitted so far: operations, costs, weight sets, and the limits on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.values import Tensor
+from einsyn.ir.mismatch import Mismatch
+
+if TYPE_CHECKING:
+    from einsyn.derivation.choice import Choice
+    from einsyn.diagnostics import Span
+    from einsyn.elaborate.limits import Limits
+    from einsyn.elaborate.values import Shared
+    from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Op, Signature
+
+# operation, signature, inputs, outputs, weight owner, derivation node, place
+Record = tuple["Op", "Signature", tuple[Tensor, ...], tuple[Tensor, ...], "int | None", "Choice | None", "Span | None"]
+
+_HISTORY: Final = 4
+
+
+class Trace:
+    """Operations in order of emission, and running totals."""
+
+    __slots__ = (
+        "activations",
+        "limits",
+        "macs",
+        "owners",
+        "params",
+        "records",
+        "sharing",
+        "state",
+        "values",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.records: list[Record] = []
+        self.values = 0
+        self.params = 0
+        self.macs = 0
+        self.state = 0
+        self.activations = 0
+        self.owners: list[Signature] = []
+        # The `shared` arrows being applied, innermost last, each with how many weight sets it has met.
+        self.sharing: list[list[object]] = []
+
+    def input(self, type_: TensorType) -> Tensor:
+        """A new input of the network."""
+        tensor = Tensor(self.values, type_)
+        self.values += 1
+        self.activations += type_.bytes
+        return tensor
+
+    def emit(
+        self, op: Op, inputs: tuple[Tensor, ...], origin: Choice | None, span: Span | None
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Apply an operation; several outputs come as a tuple. Raises Infeasible."""
+        try:
+            signature = op.signature(tuple([t.type for t in inputs]))
+        except Mismatch as mismatch:
+            raise Infeasible(mismatch.code, mismatch.message, mismatch.hint, origin, span, inputs) from None
+        limits = self.limits
+        owner = None
+        if signature.state_bytes:
+            owner = self._own(signature, op, origin, span)
+        self.macs += signature.macs
+        if limits.max_macs is not None and self.macs > limits.max_macs:
+            raise Infeasible("L003", f"more than max_macs={limits.max_macs} multiply-accumulates", None, origin, span)
+        self.activations += signature.output_bytes
+        if limits.max_memory is not None and self.activations + self.state > limits.max_memory:
+            here = signature.output_bytes + sum([t.type.bytes for t in inputs])
+            if self.state + here > limits.max_memory:
+                raise Infeasible("L004", f"more than max_memory={limits.max_memory} bytes", None, origin, span, inputs)
+        values = self.values
+        types = signature.outputs
+        if len(types) == 1:
+            outputs = (Tensor(values, types[0]),)
+            self.values = values + 1
+        else:
+            outputs = tuple([Tensor(values + i, t) for i, t in enumerate(types)])
+            self.values = values + len(types)
+        self.records.append((op, signature, inputs, outputs, owner, origin, span))
+        if limits.max_ops is not None and len(self.records) > limits.max_ops:
+            hint = f"raise it with `//@ max_ops {2 * limits.max_ops}` in the space"
+            raise Infeasible("L001", f"more than max_ops={limits.max_ops} operations", hint, origin, span)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _own(self, signature: Signature, op: Op, origin: Choice | None, span: Span | None) -> int:
+        """The weight set that an operation uses: a new one, or inside `shared` the one of the first time."""
+        found = None
+        missing: list[list[object]] = []
+        for context in reversed(self.sharing):
+            shared: Shared = context[0]  # type: ignore[assignment]  # a context is [Shared, int]
+            met: int = context[1]  # type: ignore[assignment]
+            if met < len(shared.sites):
+                found = shared.sites[met]
+                context[1] = met + 1
+                break
+            missing.append(context)
+        if found is None:
+            found = len(self.owners)
+            self.owners.append(signature)
+            self.state += signature.state_bytes
+            self.params += signature.param_count
+            if self.limits.max_params is not None and self.params > self.limits.max_params:
+                raise Infeasible(
+                    "L002", f"more than max_params={self.limits.max_params} parameters", None, origin, span
+                )
+        else:
+            first = self.owners[found]
+            if first.params != signature.params or first.buffers != signature.buffers:
+                raise Infeasible(
+                    "T050",
+                    f"a shared arrow applies `{op}` where its weights have other shapes",
+                    "share only between tensors of equal width",
+                    origin,
+                    span,
+                )
+        for context in missing:
+            context[0].sites.append(found)  # type: ignore[attr-defined]
+            context[1] += 1  # type: ignore[operator]
+        return found
+
+    def history(self, tensor: Tensor) -> str:
+        """How a tensor came about, for messages: `%4: f32[B, s:196, d:64]  im2col(...) > linear(...)`."""
+        producers = {t.index: record for record in self.records for t in record[3]}
+        steps: list[str] = []
+        place = ""
+        current = tensor
+        while len(steps) < _HISTORY and (record := producers.get(current.index)) is not None:
+            if not steps and record[5] is not None:
+                place = f"  {record[5]}"
+            steps.append(str(record[0]))
+            if len(record[2]) != 1:
+                break
+            current = record[2][0]
+        made = f"  {' > '.join(reversed(steps))}" if steps else "  an input"
+        return f"%{tensor.index}: {tensor.type}{place}{made}"

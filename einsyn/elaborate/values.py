@@ -1,0 +1,146 @@
+"""The values of the definition language. Scalars, strings, `None` and tuples (lists) are Python's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from einsyn.derivation.choice import UNSET, Choice
+from einsyn.ops.op import Op
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from einsyn.elaborate.code import Code
+    from einsyn.ir.types import TensorType
+
+
+# Any value of the language. Its kind is known when something runs: see `kind_name`.
+Value = Any
+
+
+class Tensor:
+    """A value of the graph under construction."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, index: int, type_: TensorType) -> None:
+        self.index = index
+        self.type = type_
+
+
+class Macro:
+    """A definition as a first-class value, with leading arguments that are already there.
+
+    Awaits the other values; an argument that is left out and has a default is filled in when it runs.
+    """
+
+    __slots__ = ("args", "code")
+
+    def __init__(self, code: Code, args: tuple[object, ...] = ()) -> None:
+        self.code = code
+        self.args = args
+
+
+class Bound:
+    """An arrow: a definition that has all its values and waits for tensors."""
+
+    __slots__ = ("args", "code")
+
+    def __init__(self, code: Code, args: tuple[object, ...]) -> None:
+        self.code = code
+        self.args = args
+
+
+class Deferred:
+    """Values applied to something that is not chosen yet; worked out when applied or inspected."""
+
+    __slots__ = ("args", "denotation", "function", "named")
+
+    def __init__(self, function: object, args: list[object], named: dict[str, object]) -> None:
+        self.function = function
+        self.args = args
+        self.named = named
+        self.denotation: object = UNSET
+
+
+class Sequence:
+    """The arrow `seq(f, ...)`, or `repeat(n, f)` as one item n times."""
+
+    __slots__ = ("count", "items")
+
+    def __init__(self, items: tuple[object, ...], count: int = 1) -> None:
+        self.items = items
+        self.count = count
+
+
+class Shared:
+    """The arrow `shared(f)`: its applications use one weight set, recorded by the first of them."""
+
+    __slots__ = ("arrow", "sites")
+
+    def __init__(self, arrow: object) -> None:
+        self.arrow = arrow
+        self.sites: list[int] = []
+
+
+class Builtin:
+    """A function of the language that is written in Python: values to a value, no tensors emitted."""
+
+    __slots__ = ("call", "maximum", "minimum", "name", "usage")
+
+    def __init__(self, name: str, usage: str, minimum: int, maximum: int | None, call: Callable[..., object]) -> None:
+        self.name = name
+        self.usage = usage
+        self.minimum = minimum
+        self.maximum = maximum
+        self.call = call
+
+
+class Combinator(Builtin):
+    """A built-in that makes arrows of arrows; its arguments stay unchosen, but for the first `forced` ones."""
+
+    __slots__ = ("forced",)
+
+    def __init__(
+        self, name: str, usage: str, minimum: int, maximum: int | None, call: Callable[..., object], forced: int = 0
+    ) -> None:
+        super().__init__(name, usage, minimum, maximum, call)
+        self.forced = forced
+
+
+def kind_name(value: object) -> str:
+    """What a value is called in messages."""
+    if isinstance(value, bool):
+        return "a boolean"
+    names: dict[type, str] = {
+        int: "an integer",
+        float: "a float",
+        str: "a string",
+        tuple: "a list",
+        Tensor: "a tensor",
+        Builtin: "a function",
+        Combinator: "a function",
+        Choice: "a choice of the grammar",
+        Deferred: "a choice of the grammar",
+    }
+    if value is None:
+        return "none"
+    found = names.get(type(value))
+    if found is not None:
+        return found
+    if isinstance(value, Macro):
+        return f"the macro `{value.code.name}`"
+    if isinstance(value, type) and issubclass(value, Op):
+        return f"the primitive `{value.name}`"
+    if isinstance(value, Op):
+        return f"the arrow `{value}`"
+    if isinstance(value, Bound):
+        return f"the arrow `{value.code.name}`"
+    return "an arrow"
+
+
+def is_arrow(value: object) -> bool:
+    """Whether a value can be applied to tensors."""
+    return isinstance(value, Op | Bound | Sequence | Shared | Macro) or (
+        isinstance(value, type) and issubclass(value, Op)
+    )

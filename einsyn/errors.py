@@ -1,0 +1,55 @@
+"""The exceptions of the public API. Each carries the diagnostics that the command line would print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from einsyn.diagnostics import Diagnostic
+
+
+class EinsynError(Exception):
+    """Something given to einsyn is wrong; `diagnostics` says what, where and what to do."""
+
+    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
+        from einsyn.diagnostics import Diagnostic
+
+        self.diagnostics: tuple[Diagnostic, ...] = (
+            (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        )
+        super().__init__("\n".join(d.render() for d in self.diagnostics))
+
+    @property
+    def code(self) -> str:
+        """The stable code of the first diagnostic."""
+        return self.diagnostics[0].code
+
+
+class GrammarError(EinsynError):
+    """The search space is wrong: its grammar (G...) or its definitions (D...)."""
+
+
+class ArchitectureError(EinsynError):
+    """A text is not a sentence of the space (A...)."""
+
+
+class InfeasibleError(EinsynError):
+    """A derivation does not type-check (T...) or exceeds a limit (L...)."""
+
+
+class SamplingError(EinsynError):
+    """No architecture could be drawn, or not as many as asked for (S...)."""
+
+
+class FileError(EinsynError):
+    """A file cannot be read or written (F...)."""
+
+
+class UsageError(EinsynError):
+    """An argument or option is wrong (U...)."""
+
+
+class BackendError(EinsynError):
+    """A backend cannot do what was asked (B...)."""

@@ -1,0 +1,1 @@
+"""The language of definitions: its syntax. Its meaning is in `einsyn.elaborate`."""

@@ -1,0 +1,113 @@
+"""The SSA graph that elaboration emits: operations over typed values, each knowing where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from einsyn.diagnostics import Span
+    from einsyn.ir.path import Path
+    from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Op, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One application of an operation.
+
+    Args:
+        op: the operation with its attributes.
+        inputs, outputs: value numbers.
+        signature: its types, parameters and costs here.
+        owner: the number of the weight set it uses, or None without parameters and buffers; operations
+            that share weights have the same owner.
+        path: the derivation node that it came from.
+        span: the place in the grammar or definition that wrote it.
+        regions: graphs that the operation owns (the body of a loop).
+    """
+
+    op: Op
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    signature: Signature
+    owner: int | None
+    path: Path
+    span: Span | None
+    regions: tuple[Graph, ...] = ()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network: named inputs, operations in an order of execution, outputs.
+
+    Args:
+        name: the name of the space, or what a person would call the graph.
+        inputs: (name, value number) for every input.
+        operations: in topological order.
+        outputs: value numbers.
+        types: the type of every value, by number.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, int], ...]
+    operations: tuple[Operation, ...]
+    outputs: tuple[int, ...]
+    types: tuple[TensorType, ...] = field(repr=False)
+
+    def owners(self) -> Iterator[Operation]:
+        """The first operation of every weight set, in order."""
+        seen: set[int] = set()
+        for operation in self.operations:
+            if operation.owner is not None and operation.owner not in seen:
+                seen.add(operation.owner)
+                yield operation
+
+    @cached_property
+    def params(self) -> int:
+        """Number of learned scalars; shared weights count once, buffers not at all."""
+        return sum(o.signature.param_count for o in self.owners())
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one forward pass at batch 1."""
+        return sum(o.signature.macs for o in self.operations)
+
+    @cached_property
+    def memory(self) -> int:
+        """Predicted peak of live activations at batch 1 plus parameters and buffers, in bytes."""
+        return sum(o.signature.state_bytes for o in self.owners()) + peak_activation_bytes(self)
+
+
+def storage(graph: Graph) -> list[int]:
+    """For every value the value whose memory it uses: itself, or the one that it is a view of."""
+    root = list(range(len(graph.types)))
+    for operation in graph.operations:
+        if operation.op.aliases:
+            for out in operation.outputs:
+                root[out] = root[operation.inputs[0]]
+    return root
+
+
+def peak_activation_bytes(graph: Graph) -> int:
+    """The most bytes alive at once when operations run in order and a value dies after its last use."""
+    root = storage(graph)
+    last = {root[value]: -1 for _, value in graph.inputs}
+    for i, operation in enumerate(graph.operations):
+        for value in (*operation.inputs, *operation.outputs):
+            last[root[value]] = i
+    for value in graph.outputs:
+        last[root[value]] = len(graph.operations)
+    dying: dict[int, list[int]] = {}
+    for value, i in last.items():
+        dying.setdefault(i, []).append(value)
+    live = sum(graph.types[value].bytes for _, value in graph.inputs)
+    peak = live
+    for i, operation in enumerate(graph.operations):
+        live += sum(graph.types[v].bytes for v in operation.outputs if root[v] == v)
+        peak = max(peak, live)
+        live -= sum(graph.types[v].bytes for v in dying.get(i, ()))
+    return peak

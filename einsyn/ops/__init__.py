@@ -1,0 +1,36 @@
+"""The primitives. Importing this package registers every built-in operation."""
+
+from einsyn.ops import (
+    activation,
+    arithmetic,
+    convolution,
+    linear,
+    normalisation,
+    pooling,
+    position,
+    product,
+    reduction,
+    routing,
+    structure,
+    weight,
+)
+from einsyn.ops.op import OPS, Op, Param, Signature
+
+__all__ = [
+    "OPS",
+    "Op",
+    "Param",
+    "Signature",
+    "activation",
+    "arithmetic",
+    "convolution",
+    "linear",
+    "normalisation",
+    "pooling",
+    "position",
+    "product",
+    "reduction",
+    "routing",
+    "structure",
+    "weight",
+]

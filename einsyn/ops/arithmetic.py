@@ -1,0 +1,271 @@
+"""Arithmetic of tensors: strict sums and products of many, broadcasting operators of two, and with numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.types import Factors, Size, TensorType
+from einsyn.ops import attributes as attr
+from einsyn.ops.elementwise import Elementwise
+from einsyn.ops.op import Op
+from einsyn.ops.rules import axis_list, needs_float, same_axes, same_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from einsyn.ops.lowering import OnnxContext, TorchContext
+
+IMAGE = TensorType("f32", ("c", "h", "w"), (4, 6, 5))
+OPEN_SEQUENCE = TensorType("f32", ("s", "d"), ("T", 8))
+GRID = TensorType("f32", ("s", "d"), (6, 8), ((("h", 3), ("w", 2)), None))
+PLAIN = TensorType("f32", ("s", "d"), (6, 8))
+# Terms in one statement of source; longer chains overflow Python's parser.
+CHUNK = 8
+
+
+class Strict(Op):
+    """A sum or product of any number of tensors of one shape."""
+
+    arity = None
+    sign: ClassVar[str]
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The common type; of factorisations the first counts, two different ones give none."""
+        return same_shapes(self, types)
+
+    def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
+        """A chain of the operator, in statements of a few terms."""
+        terms = list(ctx.inputs)
+        if len(terms) == 1:
+            return (terms[0],)
+        while len(terms) > CHUNK:
+            terms[:CHUNK] = [ctx.assign(self.sign.join(terms[:CHUNK]))]
+        return self.sign.join(terms)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One, two and many tensors, with and without factorisation."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(), (PLAIN, GRID)
+        yield cls.configure(), (OPEN_SEQUENCE, OPEN_SEQUENCE, OPEN_SEQUENCE)
+        yield cls.configure(), (TensorType("f32", ("d",), (3,)),) * 20
+
+
+class Add(Strict, name="add"):
+    """The sum of one or more tensors of equal shape.
+
+    Shapes: `..., ..., ... -> ...`. MACs: 0. Errors: T010 integers, T014 shapes differ, T025 dtypes differ,
+    T026 axes differ. Source: torch.add; ONNX Add, and Sum for three or more.
+    """
+
+    sign = " + "
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """An Add or a Sum."""
+        if len(ctx.inputs) == 1:
+            return (ctx.inputs[0],)
+        return ctx.node("Add" if len(ctx.inputs) == 2 else "Sum", ctx.inputs)
+
+
+class Multiply(Strict, name="multiply"):
+    """The element-wise product of one or more tensors of equal shape.
+
+    Shapes: `..., ..., ... -> ...`. MACs: 0 (they count convolutions and matrix products). Errors: T010 integers,
+    T014 shapes differ, T025 dtypes differ, T026 axes differ. Source: torch.mul; ONNX Mul.
+    """
+
+    sign = " * "
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """A chain of Mul."""
+        result = ctx.inputs[0]
+        for other in ctx.inputs[1:]:
+            result = ctx.node("Mul", [result, other])
+        return result if len(ctx.inputs) > 1 else (result,)
+
+
+class Broadcast(Op):
+    """An operator of two tensors with the same axes; sizes of 1 and a missing batch axis broadcast."""
+
+    arity = 2
+    source: ClassVar[str]
+    node: ClassVar[str]
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """On every axis the size that is not 1."""
+        a, b = types
+        needs_float(self, a, b)
+        same_axes(self, types)
+        if a is b:
+            return a
+        sizes: list[Size] = []
+        factors: list[Factors | None] = []
+        for axis, m, n, f, g in zip(a.axes, a.sizes, b.sizes, a.factors, b.factors, strict=True):
+            if m != n and m != 1 and n != 1:
+                raise Mismatch(
+                    "T020",
+                    f"`{self.name}` needs sizes that agree or are 1; axis {axis} of {axis_list(a)} is {m} and {n}",
+                )
+            if m == n:
+                sizes.append(m)
+                factors.append(f if g is None or f == g else g if f is None else None)
+            else:
+                sizes.append(n if m == 1 else m)
+                factors.append(g if m == 1 else f)
+        return TensorType(a.dtype, a.axes, tuple(sizes), tuple(factors), a.batched or b.batched)
+
+    def torch(self, ctx: TorchContext) -> str:
+        """The operator between both."""
+        return self.source.format(a=ctx.inputs[0], b=ctx.inputs[1])
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """The node, which broadcasts alike."""
+        return ctx.node(self.node, ctx.inputs)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Equal shapes, sizes of 1 on either side, and a missing batch."""
+        column = TensorType("f32", ("c", "h", "w"), (4, 1, 1))
+        yield cls.configure(), (IMAGE, IMAGE)
+        yield cls.configure(), (column, IMAGE)
+        yield cls.configure(), (IMAGE, TensorType("f32", ("c", "h", "w"), (1, 6, 1), batched=False))
+        yield cls.configure(), (OPEN_SEQUENCE, TensorType("f32", ("s", "d"), (1, 8)))
+        yield cls.configure(), (PLAIN, GRID)
+
+
+class Plus(Broadcast, name="plus"):
+    """`a + b` with sizes of 1 and a missing batch axis broadcast; what `+` means on tensors.
+
+    Shapes: `..., ... -> ...`. MACs: 0. Errors: T010, T020 sizes neither agree nor are 1, T025, T026 axes differ.
+    Source: numpy broadcasting without missing axes; torch.add; ONNX Add.
+    """
+
+    source = "{a} + {b}"
+    node = "Add"
+
+
+class Minus(Broadcast, name="minus"):
+    """`a - b` with sizes of 1 and a missing batch axis broadcast; what `-` means on tensors.
+
+    Shapes: `..., ... -> ...`. MACs: 0. Errors: T010, T020 sizes neither agree nor are 1, T025, T026 axes differ.
+    Source: numpy broadcasting without missing axes; torch.sub; ONNX Sub.
+    """
+
+    source = "{a} - {b}"
+    node = "Sub"
+
+
+class Times(Broadcast, name="times"):
+    """`a * b` with sizes of 1 and a missing batch axis broadcast; what `*` means on tensors.
+
+    Shapes: `..., ... -> ...`. MACs: 0. Errors: T010, T020 sizes neither agree nor are 1, T025, T026 axes differ.
+    Source: numpy broadcasting without missing axes; torch.mul; ONNX Mul.
+    """
+
+    source = "{a} * {b}"
+    node = "Mul"
+
+
+class Divide(Broadcast, name="divide"):
+    """`a / b` with sizes of 1 and a missing batch axis broadcast; what `/` means on tensors.
+
+    Shapes: `..., ... -> ...`. MACs: 0. Errors: T010, T020 sizes neither agree nor are 1, T025, T026 axes differ.
+    Source: numpy broadcasting without missing axes; torch.div; ONNX Div.
+    """
+
+    source = "{a} / {b}"
+    node = "Div"
+
+
+class Maximum(Broadcast, name="maximum"):
+    """The larger of a and b with sizes of 1 and a missing batch axis broadcast.
+
+    Shapes: `..., ... -> ...`. MACs: 0. Errors: T010, T020 sizes neither agree nor are 1, T025, T026 axes differ.
+    Source: numpy broadcasting without missing axes; torch.maximum; ONNX Max.
+    """
+
+    source = "torch.maximum({a}, {b})"
+    node = "Max"
+
+
+class Affine(Op, name="affine"):
+    """`scale * x + shift` with two numbers: what `+`, `-`, `*` of a tensor and a number mean.
+
+    Shapes: `... -> ...`. MACs: 0. Errors: T010 integers. Source: torch.mul and torch.add; ONNX Mul and Add.
+    """
+
+    scale: float = attr.real(1.0, doc="factor")
+    shift: float = attr.real(0.0, doc="summand")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        needs_float(self, *types)
+        return types[0]
+
+    def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
+        """The arithmetic that is left once factors of 1 and summands of 0 are dropped."""
+        (x,) = ctx.inputs
+        if self.scale == 1 and self.shift == 0:
+            return (x,)
+        scaled = x if self.scale == 1 else f"{x} * {self.scale!r}"
+        return scaled if self.shift == 0 else f"{scaled} + {self.shift!r}"
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """Mul and Add, each only where it does something."""
+        (x,) = ctx.inputs
+        result = x
+        if self.scale != 1:
+            result = ctx.node("Mul", [result, ctx.scalar(self.scale, ctx.types[0])])
+        if self.shift != 0:
+            result = ctx.node("Add", [result, ctx.scalar(self.shift, ctx.types[0])])
+        return (x,) if result == x else result
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Each part alone, both and none."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(2.5), (IMAGE,)
+        yield cls.configure(shift=-1), (OPEN_SEQUENCE,)
+        yield cls.configure(-0.5, 1e-5), (GRID,)
+
+
+class AtLeast(Op, name="at_least"):
+    """`max(x, value)` with a number: what `maximum` of a tensor and a number means.
+
+    Shapes: `... -> ...`. MACs: 0. Errors: T010 integers. Source: torch.clamp; ONNX Max.
+    """
+
+    value: float = attr.real(doc="the smallest result")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        needs_float(self, *types)
+        return types[0]
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `clamp`."""
+        return f"{ctx.inputs[0]}.clamp(min={self.value!r})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Max with a constant."""
+        return ctx.node("Max", [ctx.inputs[0], ctx.scalar(self.value, ctx.types[0])])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One number."""
+        yield cls.configure(0.25), (IMAGE,)
+
+
+class Negate(Elementwise, name="negate"):
+    """`-x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.neg; ONNX Neg."""
+
+    source = "-{x}"
+    node = "Neg"
+
+
+class Reciprocal(Elementwise, name="reciprocal"):
+    """`1 / x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.reciprocal; ONNX Reciprocal."""
+
+    source = "torch.reciprocal({x})"
+    node = "Reciprocal"

@@ -1,0 +1,43 @@
+"""The base of functions of each element alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from einsyn.ir.types import TensorType
+from einsyn.ops.op import Op
+from einsyn.ops.rules import needs_float
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from einsyn.ops.lowering import OnnxContext, TorchContext
+
+IMAGE = TensorType("f32", ("c", "h", "w"), (3, 6, 5))
+OPEN_SEQUENCE = TensorType("f32", ("s", "d"), ("T", 8))
+
+
+class Elementwise(Op):
+    """A function of each element: the type stays, factorisations included. Subclasses give the two forms."""
+
+    source: ClassVar[str]
+    node: ClassVar[str]
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        needs_float(self, *types)
+        return types[0]
+
+    def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
+        """The expression of the class around the input."""
+        return self.source.format(x=ctx.inputs[0])
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """The node of the class."""
+        return ctx.node(self.node, ctx.inputs)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Images, and sequences of open length."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(), (OPEN_SEQUENCE,)

@@ -1,0 +1,130 @@
+"""Batch and layer normalisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.types import TensorType
+from einsyn.ops import attributes as attr
+from einsyn.ops.op import Op, Param
+from einsyn.ops.rules import SPATIAL, needs_float, needs_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from einsyn.ops.lowering import OnnxContext, TorchContext
+
+
+class BatchNorm(Op, name="batch_norm"):
+    """`(x - mean) / sqrt(var + eps) * weight + bias` per channel.
+
+    Mean and variance are those of the batch while training and running averages (momentum 0.1) afterwards.
+    Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may be open.
+    Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
+    Buffers: running mean and variance, and the number of batches seen.
+    MACs: 0. Errors: T011 the tensor has no axis c, T003 open number of channels.
+    Source: Ioffe & Szegedy, ICML 2015; torch.nn.BatchNorm1d and BatchNorm2d; ONNX BatchNormalization.
+    """
+
+    eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
+    affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        (x,) = types
+        if x.kind not in SPATIAL:
+            raise Mismatch(
+                "T011",
+                f"`batch_norm` needs an axis c of an image, not {x}",
+                "`layer_norm` normalises the last axis of any tensor",
+            )
+        needs_image(self, x)
+        x.size("c")
+        return x
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """Scale and shift."""
+        size = (types[0].size("c"),)
+        return {"weight": Param(size, "ones"), "bias": Param(size, "zeros")} if self.affine else {}
+
+    def buffers(self, *types: TensorType) -> Mapping[str, Param]:
+        """Running statistics."""
+        size = (types[0].size("c"),)
+        return {
+            "running_mean": Param(size, "zeros"),
+            "running_var": Param(size, "ones"),
+            "num_batches_tracked": Param((), "zeros", "i64"),
+        }
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A BatchNorm1d or BatchNorm2d."""
+        (x,) = ctx.types
+        eps = "" if self.eps == 1e-5 else f", eps={self.eps!r}"
+        affine = "" if self.affine else ", affine=False"
+        layer = ctx.layer(f"nn.BatchNorm{x.rank - 1}d({x.size('c')}{eps}{affine})")
+        return f"{layer}({ctx.inputs[0]})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A BatchNormalization with the running statistics."""
+        if self.affine:
+            scale, shift = ctx.weight("weight"), ctx.weight("bias")
+        else:
+            scale, shift = ctx.filled(1.0, ctx.types[0].size("c")), ctx.filled(0.0, ctx.types[0].size("c"))
+        statistics = [ctx.weight("running_mean"), ctx.weight("running_var")]
+        return ctx.node("BatchNormalization", [*ctx.inputs, scale, shift, *statistics], epsilon=self.eps)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Both ranks, with and without scale, open sizes."""
+        yield cls.configure(), (TensorType("f32", ("c", "h", "w"), (4, 5, 6)),)
+        yield cls.configure(1e-3, affine=False), (TensorType("f32", ("c", "h", "w"), (4, "H", "W")),)
+        yield cls.configure(), (TensorType("f32", ("c", "l"), (4, 7)),)
+
+
+class LayerNorm(Op, name="layer_norm"):
+    """`(x - mean) / sqrt(var + eps) * weight + bias` over the last axis.
+
+    Shapes: `... d -> ... d`; the other sizes may be open.
+    Parameters: `weight` (ones) and `bias` (zeros) of the size of the last axis, none with `affine=false`.
+    MACs: 0. Errors: T002 no axis, T003 open size of the last axis, T010 integers.
+    Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450); torch.nn.LayerNorm; ONNX LayerNormalization (opset 17).
+    """
+
+    eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
+    affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        (x,) = types
+        needs_float(self, x)
+        x.size(-1)
+        return x
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """Scale and shift."""
+        size = (types[0].size(-1),)
+        return {"weight": Param(size, "ones"), "bias": Param(size, "zeros")} if self.affine else {}
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A LayerNorm, or the function where nothing is learned."""
+        eps = "" if self.eps == 1e-5 else f", eps={self.eps!r}"
+        size = ctx.types[0].size(-1)
+        if not self.affine:
+            return f"nn.functional.layer_norm({ctx.inputs[0]}, ({size},){eps})"
+        return f"{ctx.layer(f'nn.LayerNorm({size}{eps})')}({ctx.inputs[0]})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A LayerNormalization over the last axis."""
+        if self.affine:
+            scale = [ctx.weight("weight"), ctx.weight("bias")]
+        else:
+            scale = [ctx.filled(1.0, ctx.types[0].size(-1))]
+        return ctx.node("LayerNormalization", [*ctx.inputs, *scale], axis=-1, epsilon=self.eps)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Open sequences, images and vectors, with and without scale."""
+        yield cls.configure(), (TensorType("f32", ("s", "d"), ("T", 8)),)
+        yield cls.configure(1e-6), (TensorType("f32", ("c", "h", "w"), (3, 6, 5)),)
+        yield cls.configure(affine=False), (TensorType("f32", ("d",), (9,)),)

@@ -1,0 +1,282 @@
+"""The one place where an operation is declared: attributes, type rule, parameters, MACs, torch, ONNX.
+
+Declaring a subclass registers it under its name; the language, the backends, the reference page, the
+command line and the tests iterate the registry, so everything an operation needs stands in its class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.types import BYTES, TensorType
+from einsyn.ops.attributes import MISSING, Attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from einsyn.ops.lowering import OnnxContext, TorchContext
+
+OPS: dict[str, type[Op]] = {}
+
+_CACHED_SIGNATURES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A learned tensor or a buffer of an operation.
+
+    Args:
+        shape: sizes, all concrete.
+        init: how it starts: `kaiming_uniform`, `fan_in_uniform`, `zeros`, `ones`, `normal STD`, `constant V`.
+        dtype: what it is stored as, where its values are learned or counted in 32 bits.
+    """
+
+    shape: tuple[int, ...]
+    init: str
+    dtype: str = "f32"
+
+    @property
+    def elements(self) -> int:
+        """Number of scalars."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What an operation does to given input types. MACs and bytes are at batch 1; `state_bytes`
+    includes buffers, `output_bytes` is 0 for views.
+    """
+
+    outputs: tuple[TensorType, ...]
+    params: Mapping[str, Param]
+    buffers: Mapping[str, Param]
+    param_count: int
+    macs: int
+    state_bytes: int
+    output_bytes: int
+
+
+class Op:
+    """A primitive operation. Subclass it to add one:
+
+        class Double(einsyn.Op, name="double"):
+            '''Twice the input. Shapes: `... -> ...`.'''
+
+            def infer(self, x): return x
+            def torch(self, ctx): return f"2 * {ctx.inputs[0]}"
+            def onnx(self, ctx): return ctx.node("Mul", [ctx.inputs[0], ctx.scalar(2.0)])
+
+    Class attributes:
+        arity: number of input tensors; None for one or more.
+        aliases: the outputs are the inputs or views of them, so they take no memory of their own.
+    """
+
+    name: ClassVar[str] = ""
+    attributes: ClassVar[dict[str, Attribute]] = {}
+    arity: ClassVar[int | None] = 1
+    aliases: ClassVar[bool] = False
+
+    key: tuple[object, ...]
+    _hash: int
+    _signatures: dict[tuple[TensorType, ...], Signature | Mismatch]
+    _instances: ClassVar[dict[tuple[object, ...], Op]]
+
+    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if name is None:
+            return  # an abstract family of operations
+        if name in OPS:
+            raise ValueError(f"operation {name!r} is already registered, by {OPS[name].__qualname__}")
+        found: dict[str, Attribute] = {}
+        for base in reversed(cls.__mro__):
+            for key, value in vars(base).items():
+                if isinstance(value, Attribute):
+                    found[key] = value
+        cls.name = name
+        cls.attributes = found
+        cls._instances = {}
+        OPS[name] = cls
+
+    def __init__(self, **values: object) -> None:
+        """An instance from values that are already checked; use `configure` otherwise."""
+        put = object.__setattr__
+        for key, value in values.items():
+            put(self, key, value)
+        put(self, "key", tuple(values.values()))
+        put(self, "_hash", hash((self.name, self.key)))
+        put(self, "_signatures", {})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"operations are immutable; cannot set {name}")
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        # 1, 1.0 and True are equal as numbers: compare the kinds as well.
+        return (
+            type(self) is type(other)
+            and isinstance(other, Op)
+            and self.key == other.key
+            and [type(v) for v in self.key] == [type(v) for v in other.key]
+        )
+
+    @classmethod
+    def configure(cls, *args: object, **named: object) -> Op:
+        """The operation with these attributes, positional ones in declared order.
+
+        Raises:
+            Mismatch: D041 for an attribute too many or unknown, D042 for one that lacks,
+                T004 for a value of the wrong kind or range.
+        """
+        declared = list(cls.attributes.items())
+        values: dict[str, object] = {}
+        rest = list(args)
+        for key, attribute in declared:
+            if attribute.variadic:
+                values[key] = attribute.check(cls.name, key, tuple(rest) if key not in named else named[key])
+                rest = []
+            elif rest:
+                values[key] = attribute.check(cls.name, key, rest.pop(0))
+        if rest:
+            raise Mismatch(
+                "D041",
+                f"`{cls.name}` takes at most {len(declared)} attributes, {len(args)} were given",
+                hint=f"its signature is {cls.usage()}",
+            )
+        for key, value in named.items():
+            attribute = cls.attributes.get(key)
+            if attribute is None:
+                raise Mismatch("D041", f"`{cls.name}` has no attribute {key}", hint=f"its signature is {cls.usage()}")
+            if key in values and not attribute.variadic:
+                raise Mismatch("D041", f"attribute {key} of `{cls.name}` is given twice")
+            values[key] = attribute.check(cls.name, key, value)
+        for key, attribute in declared:
+            if key in values:
+                continue
+            if attribute.same_as is not None:
+                values[key] = values[attribute.same_as]
+            elif attribute.default is MISSING:
+                raise Mismatch("D042", f"`{cls.name}` needs {key}", hint=f"its signature is {cls.usage()}")
+            else:
+                values[key] = attribute.default
+        ordered = {key: values[key] for key, _ in declared}
+        cached = cls._instances.get(tuple(ordered.values()))
+        # 1, 1.0 and True are equal as keys: compare the kinds as well.
+        if cached is not None and [type(v) for v in cached.key] == [type(v) for v in ordered.values()]:
+            return cached
+        made = cls(**ordered)
+        if len(cls._instances) < _CACHED_SIGNATURES:
+            cls._instances[made.key] = made
+        return made
+
+    @classmethod
+    def required(cls) -> int:
+        """How many leading attributes have no default."""
+        return sum(1 for a in cls.attributes.values() if a.required)
+
+    @classmethod
+    def usage(cls) -> str:
+        """The signature as the language writes it: `linear(width, bias=true, axis=-1)`."""
+        parts = [attribute.usage(key) for key, attribute in cls.attributes.items()]
+        return f"{cls.name}({', '.join(parts)})" if parts else cls.name
+
+    def __str__(self) -> str:
+        shown: list[str] = []
+        for (key, attribute), value in zip(self.attributes.items(), self.key, strict=True):
+            if attribute.variadic:
+                shown.append(attribute.show(value))
+            elif attribute.required:
+                shown.append(f"{key}={attribute.show(value)}")
+            elif value != (getattr(self, attribute.same_as) if attribute.same_as else attribute.default):
+                shown.append(f"{key}={attribute.show(value)}")
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def signature(self, types: tuple[TensorType, ...]) -> Signature:
+        """Outputs, parameters and costs for inputs of these types.
+
+        Raises:
+            Mismatch: the type rule does not hold.
+        """
+        found = self._signatures.get(types)
+        if found is None:
+            found = self._work_out(types)
+            if len(self._signatures) >= _CACHED_SIGNATURES:
+                self._signatures.clear()
+            self._signatures[types] = found
+        if found.__class__ is Signature:
+            return found  # type: ignore[return-value]  # the class was just compared
+        # Without this every raise would lengthen the traceback that the cached exception holds.
+        raise found.with_traceback(None)  # type: ignore[union-attr]  # a Mismatch
+
+    def _work_out(self, types: tuple[TensorType, ...]) -> Signature | Mismatch:
+        try:
+            self.check_arity(len(types))
+            outputs = self.infer(*types)
+            params = dict(self.params(*types))
+            buffers = dict(self.buffers(*types))
+            macs = self.macs(*types)
+        except Mismatch as mismatch:
+            return mismatch.with_traceback(None)
+        results = (outputs,) if isinstance(outputs, TensorType) else tuple(outputs)
+        return Signature(
+            outputs=results,
+            params=params,
+            buffers=buffers,
+            param_count=sum(p.elements for p in params.values()),
+            macs=macs,
+            state_bytes=sum(BYTES[p.dtype] * p.elements for p in (*params.values(), *buffers.values())),
+            output_bytes=0 if self.aliases else sum(t.bytes for t in results),
+        )
+
+    def check_arity(self, count: int) -> None:
+        """Raise T001 unless the operation takes `count` tensors."""
+        if self.arity is None:
+            if count == 0:
+                raise Mismatch("T001", f"`{self.name}` needs at least one tensor")
+        elif count != self.arity:
+            plural = "" if self.arity == 1 else "s"
+            raise Mismatch("T001", f"`{self.name}` takes {self.arity} tensor{plural}, {count} were given")
+
+    # What a subclass declares.
+
+    def infer(self, *types: TensorType) -> TensorType | tuple[TensorType, ...]:
+        """Output types for these input types; raise Mismatch where the operation does not apply."""
+        raise NotImplementedError(f"{type(self).__name__} declares no type rule")  # a subclass must
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """Learned tensors by name; the names are the keys of the torch layer's `state_dict`."""
+        return {}
+
+    def buffers(self, *types: TensorType) -> Mapping[str, Param]:
+        """Tensors that are kept but not learned (running statistics): in `memory`, not in `params`."""
+        return {}
+
+    def id_limits(self, *types: TensorType) -> tuple[int | None, ...]:
+        """For every input that holds ids how many there are (ids count from 0), else None."""
+        return (None,) * len(types)
+
+    def macs(self, *types: TensorType) -> int:
+        """Multiply-accumulates of convolutions and matrix products at batch 1, biases excluded."""
+        return 0
+
+    def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
+        """A Python expression for the outputs, or a tuple of names for outputs that are inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no torch lowering")  # a subclass must
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """Emit nodes through `ctx` and return the names of the outputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no ONNX lowering")  # a subclass must
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Instances with input types that between them show every attribute; the tests run each."""
+        raise NotImplementedError(f"{cls.__name__} gives no examples")  # a subclass must

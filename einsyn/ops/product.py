@@ -1,0 +1,215 @@
+"""Products of activations: matrix products and attention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.types import Size, TensorType
+from einsyn.ops import attributes as attr
+from einsyn.ops.op import Op
+from einsyn.ops.rules import axis_list, needs_float, needs_sequences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from einsyn.ops.lowering import OnnxContext, TorchContext
+
+
+def known(size: Size) -> int:
+    """A size for counting; a symbol counts as 1, like the batch."""
+    return size if isinstance(size, int) else 1
+
+
+class Product(Op):
+    """`a @ b` on the last two axes, or the dot product of two vectors."""
+
+    arity = 2
+
+    def factor(self, a: TensorType) -> float | None:
+        """What the product is multiplied with, if anything."""
+        return None
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """Rows of a by columns of b; the axes before them must be equal."""
+        a, b = types
+        needs_float(self, a, b)
+        if a.rank != b.rank or a.rank == 0:
+            raise Mismatch(
+                "T027", f"`{self.name}` needs tensors with equally many axes, not {axis_list(a)} and {axis_list(b)}"
+            )
+        self.factor(a)
+        named = b if b.batched and not a.batched else a
+        batched = a.batched or b.batched
+        inner = (a.axes[-1], a.sizes[-1], b.axes[max(0, b.rank - 2)], b.sizes[max(0, b.rank - 2)])
+        if inner[1] != inner[3]:
+            raise Mismatch(
+                "T021",
+                f"`{self.name}` contracts the last axis of the first tensor with "
+                f"{'the only one' if a.rank == 1 else 'the last but one'} of the second; "
+                f"{inner[0]} is {inner[1]} and {inner[2]} is {inner[3]}",
+                "`permute` transposes" if a.rank > 1 else None,
+            )
+        if a.rank == 1:
+            return TensorType(a.dtype, named.axes, (1,), None, batched)
+        for axis, m, n in zip(a.axes[:-2], a.sizes[:-2], b.sizes[:-2], strict=True):
+            if m != n:
+                raise Mismatch("T014", f"`{self.name}` needs equal axes before the last two; {axis} is {m} and {n}")
+        return TensorType(
+            a.dtype,
+            named.axes,
+            (*a.sizes[:-1], b.sizes[-1]),
+            (*a.factors[:-1], b.factors[-1]),
+            batched,
+        )
+
+    def macs(self, *types: TensorType) -> int:
+        """Elements of the result times the size of the axis that is contracted."""
+        a, b = types
+        return a.elements if a.rank == 1 else a.elements * known(b.sizes[-1])
+
+    def torch(self, ctx: TorchContext) -> str:
+        """The operator `@`, on a row and a column for vectors."""
+        a, b = ctx.inputs
+        scale = self.factor(ctx.types[0])
+        tail = "" if scale is None else f" * {scale!r}"
+        if ctx.types[0].rank > 1:
+            return f"{a} @ {b}{tail}"
+        product = f"({a}.unsqueeze(-2) @ {b}.unsqueeze(-1)).squeeze(-1)"
+        return f"{product}{tail}"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A MatMul, or Mul and ReduceSum for vectors, and a factor if there is one."""
+        if ctx.types[0].rank > 1:
+            result = ctx.node("MatMul", ctx.inputs)
+        else:
+            result = ctx.node("ReduceSum", [ctx.node("Mul", ctx.inputs), ctx.integers([-1])], keepdims=1)
+        scale = self.factor(ctx.types[0])
+        return result if scale is None else ctx.node("Mul", [result, ctx.scalar(scale, ctx.types[0])])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Images, sequences, vectors, an open axis, a matrix without batch."""
+        image = TensorType("f32", ("c", "h", "w"), (3, 6, 6))
+        vector = TensorType("f32", ("d",), (7,))
+        factors = ((("h", 3), ("w", 2)), None)
+        yield cls.configure(), (image, image)
+        yield cls.configure(), (TensorType("f32", ("s", "d"), (6, 8), factors), TensorType("f32", ("s", "d"), (8, 5)))
+        yield cls.configure(), (vector, vector)
+        yield (
+            cls.configure(),
+            (TensorType("f32", ("s", "d"), ("T", 8)), TensorType("f32", ("d", "v"), (8, 5), batched=False)),
+        )
+        yield cls.configure(), (TensorType("f32", ("d",), (7,), batched=False), vector)
+
+
+class DotProduct(Product, name="dot_product"):
+    """`a @ b` on the last two axes, without a transposition of its own; what `@` means on tensors.
+
+    Shapes: `... m k, ... k n -> ... m n` with the axis names of a; `d, d -> 1` for two vectors. The contracted axis
+    may be open. m keeps the factorisation that it has in a, n that in b.
+    MACs: `... m k n`. Errors: T010 integers, T014 leading axes differ, T021 inner sizes differ, T025 dtypes differ,
+    T027 numbers of axes differ. Source: einspace (arXiv:2405.20838), aggregation `dot_product`; torch.matmul; ONNX
+    MatMul.
+    """
+
+
+class ScaledDotProduct(Product, name="scaled_dot_product"):
+    """`a @ b / sqrt(k)`, where k is the size of the last axis of a; no transposition of its own, no softmax.
+
+    Shapes: `... m k, ... k n -> ... m n` with the axis names of a; `d, d -> 1` for two vectors.
+    MACs: `... m k n`. Errors: T003 open k, T010 integers, T014 leading axes differ, T021 inner sizes differ,
+    T025 dtypes differ, T027 numbers of axes differ.
+    Source: einspace (arXiv:2405.20838), aggregation `scaled_dot_product`; torch.matmul; ONNX MatMul.
+    """
+
+    def factor(self, a: TensorType) -> float:
+        """One over the root of the contracted size."""
+        return a.size(-1) ** -0.5
+
+
+class Attention(Op, name="attention"):
+    """`softmax(q k^T / sqrt(d / heads)) v` in each head, from queries, keys and values that are projected already.
+
+    With `causal`, position i sees positions up to i. Shapes: `(s, d), (t, d), (t, e) -> (s, e)`; s and t may be open
+    without `causal`; s keeps its factorisation. MACs: `s t d + s t e`, whether the backend fuses or not.
+    Errors: T003 open size, T011 no sequences, T014 lengths or widths differ, T016 d or e does not divide by heads.
+    Source: Vaswani et al., NeurIPS 2017; torch scaled_dot_product_attention; ONNX MatMul and Softmax.
+    """
+
+    arity = 3
+    heads: int = attr.integer(1, ge=1, doc="independent parts of d and of e")
+    causal: bool = attr.boolean(False, doc="whether later positions are hidden")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The shape of the queries with the width of the values."""
+        needs_sequences(self, *types)
+        q, k, v = types
+        for what, x, y, axis in (("keys and values", k, v, "s"), ("queries and keys", q, k, "d")):
+            a, b = x.sizes[x.axis(axis)], y.sizes[y.axis(axis)]
+            if a != b:
+                raise Mismatch("T014", f"`attention` needs {what} of one size; axis {axis} is {a} and {b}")
+        for t in (q, v):
+            if t.size("d") % self.heads:
+                raise Mismatch("T016", f"axis d:{t.size('d')} of `attention` does not divide into {self.heads} heads")
+        if self.causal and q.size("s") != k.size("s"):
+            raise Mismatch(
+                "T014", f"causal `attention` needs as many queries as keys, not {q.size('s')} and {k.size('s')}"
+            )
+        return q.resized(1, v.sizes[1]).resized(0, q.sizes[0], q.factors[0])
+
+    def macs(self, *types: TensorType) -> int:
+        """Both products."""
+        q, k, v = types
+        return q.elements * known(k.sizes[0]) + known(q.sizes[0]) * v.elements
+
+    def torch(self, ctx: TorchContext) -> str:
+        """The fused function of torch; heads are split off d and joined again."""
+        causal = ", is_causal=True" if self.causal else ""
+        if self.heads == 1:
+            return f"nn.functional.scaled_dot_product_attention({', '.join(ctx.inputs)}{causal})"
+        parts = [
+            ctx.assign(f"{name}.unflatten(2, ({self.heads}, {t.size('d') // self.heads})).transpose(1, 2)")
+            for name, t in zip(ctx.inputs, ctx.types, strict=True)
+        ]
+        mixed = ctx.assign(f"nn.functional.scaled_dot_product_attention({', '.join(parts)}{causal})")
+        return f"{mixed}.transpose(1, 2).flatten(2)"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """Matrix products and a softmax; a comparison of positions masks the future."""
+        q, k, v = ctx.inputs
+        kind, _, values = ctx.types
+        width, out = kind.size("d") // self.heads, values.size("d") // self.heads
+        if self.heads > 1:
+            q = self._split(ctx, q, width, (0, 2, 1, 3))
+            k = self._split(ctx, k, width, (0, 2, 3, 1))
+            v = self._split(ctx, v, out, (0, 2, 1, 3))
+        else:
+            k = ctx.node("Transpose", [k], perm=[0, 2, 1])
+        scores = ctx.node("MatMul", [ctx.node("Mul", [q, ctx.scalar(width**-0.5, kind)]), k])
+        if self.causal:
+            import numpy as np
+
+            places = np.arange(kind.size("s"))
+            seen = ctx.node("GreaterOrEqual", [ctx.array(places[:, None]), ctx.array(places[None, :])])
+            scores = ctx.node("Where", [seen, scores, ctx.scalar(float("-inf"), kind)])
+        mixed = ctx.node("MatMul", [ctx.node("Softmax", [scores], axis=-1), v])
+        if self.heads == 1:
+            return mixed
+        joined = ctx.node("Transpose", [mixed], perm=[0, 2, 1, 3])
+        return ctx.node("Reshape", [joined, ctx.integers([0, 0, self.heads * out])])
+
+    def _split(self, ctx: OnnxContext, x: str, width: int, order: tuple[int, ...]) -> str:
+        split = ctx.node("Reshape", [x, ctx.integers([0, 0, self.heads, width])])
+        return ctx.node("Transpose", [split], perm=order)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One and several heads, causal, cross attention, values of another width, an open length."""
+        x = TensorType("f32", ("s", "d"), (6, 8), ((("h", 3), ("w", 2)), None))
+        free = TensorType("f32", ("s", "d"), ("T", 8))
+        yield cls.configure(), (x, x, x)
+        yield cls.configure(4), (x, x, x)
+        yield cls.configure(2, causal=True), (x, x, x)
+        yield cls.configure(2), (x, TensorType("f32", ("s", "d"), (5, 8)), TensorType("f32", ("s", "d"), (5, 4)))
+        yield cls.configure(2), (free, free, free)

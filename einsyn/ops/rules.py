@@ -1,0 +1,147 @@
+"""Conditions that several type rules share; each raises Mismatch where it does not hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.types import TensorType, merge_factors
+
+if TYPE_CHECKING:
+    from einsyn.ops.op import Op
+
+FLOATS: Final = frozenset({"f64", "f32", "f16", "bf16"})
+SPATIAL: Final[dict[str | None, tuple[str, ...]]] = {"image2d": ("h", "w"), "image1d": ("l",)}
+# Sizes of windows and counts of outputs beyond this are mistakes, and torch could not take them.
+LARGEST: Final = 1 << 16
+
+
+def needs_float(op: Op, *types: TensorType) -> None:
+    """T010 unless all tensors hold real numbers, T025 unless of one dtype."""
+    first = types[0].dtype
+    for t in types:
+        if t.dtype not in FLOATS:
+            hint = "`take` turns tokens into a sequence" if t.kind == "tokens" else None
+            raise Mismatch("T010", f"`{op.name}` needs real numbers, not {t}", hint)
+        if t.dtype != first:
+            raise Mismatch("T025", f"`{op.name}` needs tensors of one dtype, not {first} and {t.dtype}")
+
+
+def needs_batch(op: Op, *types: TensorType) -> None:
+    """T012 unless all tensors have the batch axis."""
+    for t in types:
+        if not t.batched:
+            raise Mismatch("T012", f"`{op.name}` needs a batch axis, and {t} has none", "add it to a batched tensor")
+
+
+def needs_image(op: Op, x: TensorType) -> tuple[str, ...]:
+    """The spatial axes of a batch of images; T011 for other kinds."""
+    spatial = SPATIAL.get(x.kind)
+    if spatial is None:
+        raise Mismatch(
+            "T011",
+            f"`{op.name}` needs an image (axes c, h, w or c, l), not {x}",
+            "`col2im` or `as_image1d` makes an image of a sequence" if x.kind == "sequence" else None,
+        )
+    needs_batch(op, x)
+    needs_float(op, x)
+    return spatial
+
+
+def needs_sequences(op: Op, *types: TensorType) -> None:
+    """T011 unless all tensors are batches of sequences."""
+    for t in types:
+        if t.kind != "sequence":
+            raise Mismatch("T011", f"`{op.name}` needs sequences (axes s, d), not {t}")
+    needs_batch(op, *types)
+    needs_float(op, *types)
+
+
+def per_axis(op: Op, attribute: str, value: int | tuple[int, ...], count: int) -> tuple[int, ...]:
+    """An attribute as one number for each of `count` spatial axes; T005 for a list of another length."""
+    if isinstance(value, int):
+        return (value,) * count
+    if len(value) != count:
+        raise Mismatch(
+            "T005",
+            f"{attribute} of `{op.name}` lists {len(value)} sizes for an image with {count} spatial axes",
+            "one integer serves all axes",
+        )
+    return value
+
+
+def slide(
+    op: Op,
+    x: TensorType,
+    axis: str,
+    kernel: int,
+    stride: int,
+    padding: int,
+    dilation: int = 1,
+) -> int:
+    """How many places a window takes along an axis: floor((n + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
+    size = x.size(axis)
+    reach = dilation * (kernel - 1) + 1
+    room = size + 2 * padding - reach
+    if room < 0:
+        spread = f" with dilation {dilation}" if dilation > 1 else ""
+        raise Mismatch(
+            "T015",
+            f"kernel {kernel}{spread} of `{op.name}` does not fit in {axis}:{size} with padding {padding}",
+            f"use a kernel of at most {size + 2 * padding}, or pad more",
+        )
+    return room // stride + 1
+
+
+def same_shapes(op: Op, types: tuple[TensorType, ...]) -> TensorType:
+    """The type of tensors that must be equal in axes and sizes (T014, T026), factorisations merged."""
+    first = types[0]
+    needs_float(op, *types)
+    same_axes(op, types)
+    for t in types[1:]:
+        if t.batched != first.batched:
+            raise Mismatch(
+                "T014",
+                f"`{op.name}` needs equal shapes; {first} and {t} differ in the batch axis",
+                "`+` and `*` broadcast a missing batch axis",
+            )
+        for axis, a, b in zip(first.axes, first.sizes, t.sizes, strict=True):
+            if a != b:
+                raise Mismatch(
+                    "T014",
+                    f"`{op.name}` needs equal shapes; axis {axis} is {a} and {b}",
+                    f'`concat("{axis}")` joins tensors that differ in {axis} alone',
+                )
+    if len(types) == 1 or all(t.factors == first.factors for t in types):
+        return first
+    factors = tuple(merge_factors(types, i) for i in range(first.rank))
+    return TensorType(first.dtype, first.axes, first.sizes, factors, first.batched)
+
+
+def same_axes(op: Op, types: tuple[TensorType, ...]) -> None:
+    """T026 unless all tensors have the same axis names."""
+    first = types[0]
+    for t in types[1:]:
+        if t.axes != first.axes:
+            raise Mismatch(
+                "T026",
+                f"`{op.name}` needs equal axes, not {axis_list(first)} and {axis_list(t)}",
+                "`as_sequence`, `as_image1d` and `as_vector` rename axes; reductions take keep=true"
+                if len(t.axes) != len(first.axes)
+                else "`as_sequence`, `as_image1d` and `as_vector` rename axes",
+            )
+
+
+def axis_list(t: TensorType) -> str:
+    """The axes as a message shows them."""
+    return f"({', '.join(t.axes)})"
+
+
+def dim(x: TensorType, index: int) -> int:
+    """The dimension of the tensor in memory for the axis at 0-based `index`."""
+    return index + 1 if x.batched else index
+
+
+def compact(values: tuple[int, ...]) -> str:
+    """One number for all spatial axes as source text, or a tuple where they differ."""
+    return str(values[0]) if len(set(values)) == 1 else str(values)

@@ -1,0 +1,228 @@
+"""Operations that copy, split and join tensors, or replace them by zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.types import TensorType, merge_factors
+from einsyn.ops import attributes as attr
+from einsyn.ops.op import Op
+from einsyn.ops.rules import LARGEST, dim, needs_float, same_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from einsyn.ops.lowering import OnnxContext, TorchContext
+
+IMAGE = TensorType("f32", ("c", "h", "w"), (4, 6, 5))
+GRID = (("h", 3), ("w", 2))
+
+
+class Identity(Op, name="identity"):
+    """The input itself. Shapes: `... -> ...`. MACs: 0. Errors: none. Source: torch.nn.Identity; ONNX emits no node."""
+
+    aliases = True
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        return types[0]
+
+    def torch(self, ctx: TorchContext) -> tuple[str, ...]:
+        """The same name."""
+        return (ctx.inputs[0],)
+
+    def onnx(self, ctx: OnnxContext) -> tuple[str, ...]:
+        """The same name."""
+        return (ctx.inputs[0],)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """An image and tokens."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(), (TensorType("i64", ("t",), (7,)),)
+
+
+class Zero(Op, name="zero"):
+    """A tensor of zeros like the input; no gradient flows through it.
+
+    Shapes: `... -> ...`. MACs: 0. Errors: T010 integers.
+    Source: the operation `none` of DARTS (arXiv:1806.09055) and NAS-Bench-201; torch.zeros_like; ONNX Expand.
+    """
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        needs_float(self, *types)
+        return types[0]
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `zeros_like`."""
+        return f"torch.zeros_like({ctx.inputs[0]})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A zero expanded to the shape of the input; a product with 0 would keep what is not finite."""
+        return ctx.node("Expand", [ctx.scalar(0.0, ctx.types[0]), ctx.node("Shape", ctx.inputs)])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """An image, and a sequence of open length."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(), (TensorType("f32", ("s", "d"), ("T", 8)),)
+
+
+class Clone(Op, name="clone"):
+    """The input n times.
+
+    Shapes: `... -> ..., ..., ...`. MACs: 0; no memory is copied. Errors: none.
+    Source: einspace (arXiv:2405.20838), branching by clone; ONNX emits no node.
+    """
+
+    aliases = True
+    n: int = attr.integer(ge=1, le=LARGEST, doc="number of copies")
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        """The type of the input, n times."""
+        return (types[0],) * self.n
+
+    def torch(self, ctx: TorchContext) -> tuple[str, ...]:
+        """The same name n times."""
+        return (ctx.inputs[0],) * self.n
+
+    def onnx(self, ctx: OnnxContext) -> tuple[str, ...]:
+        """The same name n times."""
+        return (ctx.inputs[0],) * self.n
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One, and several copies."""
+        yield cls.configure(1), (IMAGE,)
+        yield cls.configure(4), (TensorType("f32", ("s", "d"), (6, 8), (GRID, None)),)
+
+
+class Group(Op, name="group"):
+    """n equal parts of the input along an axis, in order.
+
+    Shapes: `... m ... -> ... m/n ..., ...`; the axis forgets a factorisation, the others keep theirs.
+    MACs: 0; the parts are views. Errors: T002 no such axis, T003 open size, T016 the axis does not divide.
+    Source: einspace (arXiv:2405.20838), branching by group; torch.Tensor.split; ONNX Split.
+    """
+
+    aliases = True
+    n: int = attr.integer(ge=1, le=LARGEST, doc="number of parts")
+    axis: int | str = attr.axis(doc="the axis that is split")
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        """The part's type, n times."""
+        (x,) = types
+        size = x.size(self.axis)
+        index = x.axis(self.axis)
+        if size % self.n:
+            raise Mismatch(
+                "T016",
+                f"axis {x.axes[index]}:{size} does not divide into {self.n} groups",
+                f"{size} divides by {', '.join(map(str, divisors(size)))}",
+            )
+        return (x.resized(index, size // self.n),) * self.n
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `split`; one part is a split as well."""
+        (x,) = ctx.types
+        part = x.size(self.axis) // self.n
+        call = f"{ctx.inputs[0]}.split({part}, dim={dim(x, x.axis(self.axis))})"
+        return f"{call}[0]" if self.n == 1 else call
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """A Split with explicit sizes, which means the same in every opset."""
+        (x,) = ctx.types
+        if self.n == 1:
+            return (ctx.inputs[0],)
+        parts = ctx.integers([x.size(self.axis) // self.n] * self.n)
+        return ctx.nodes("Split", [ctx.inputs[0], parts], self.n, axis=dim(x, x.axis(self.axis)))
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """By name and position, and one part alone."""
+        yield cls.configure(2, "c"), (IMAGE,)
+        yield cls.configure(3, 1), (TensorType("f32", ("s", "d"), (6, 8), (GRID, None)),)
+        yield cls.configure(8, -1), (TensorType("f32", ("s", "d"), ("T", 8)),)
+        yield cls.configure(1, "d"), (TensorType("f32", ("d",), (5,)),)
+
+
+def divisors(n: int) -> list[int]:
+    """The ten smallest divisors of n up to 64, so that messages stay short."""
+    return [d for d in range(1, min(n, 64) + 1) if n % d == 0][:10]
+
+
+class Concat(Op, name="concat"):
+    """The tensors one after the other along an axis; one without a batch is repeated over the batch.
+
+    Shapes: `... a ..., ... b ... -> ... a+b ...`; the other axes are equal and may be open; the axis forgets a
+    factorisation. MACs: 0. Errors: T002 no such axis, T003 open size of the axis, T010 integers, T014 other sizes
+    differ, T025 dtypes differ, T026 axes differ.
+    Source: einspace (arXiv:2405.20838); torch.cat; ONNX Concat.
+    """
+
+    arity = None
+    axis: int | str = attr.axis(doc="the axis along which they are joined")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The joined type."""
+        first = types[0]
+        needs_float(self, *types)
+        same_axes(self, types)
+        index = first.axis(self.axis)
+        total = 0
+        for t in types:
+            total += t.size(self.axis)
+            for i, axis in enumerate(first.axes):
+                if i != index and t.sizes[i] != first.sizes[i]:
+                    raise Mismatch(
+                        "T014",
+                        f"`concat` along {first.axes[index]} needs equal sizes elsewhere; "
+                        f"axis {axis} is {first.sizes[i]} and {t.sizes[i]}",
+                        f"`linear` or `conv` can bring {axis} to one size",
+                    )
+        return TensorType(
+            first.dtype,
+            first.axes,
+            (*first.sizes[:index], total, *first.sizes[index + 1 :]),
+            tuple(None if i == index else merge_factors(types, i) for i in range(first.rank)),
+            any(t.batched for t in types),
+        )
+
+    def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
+        """A call of `cat`."""
+        if len(ctx.inputs) == 1:
+            return (ctx.inputs[0],)
+        (out,) = ctx.outputs
+        names = list(ctx.inputs)
+        whole = next((name for name, t in zip(names, ctx.types, strict=True) if t.batched), None)
+        for i, t in enumerate(ctx.types):
+            if out.batched and not t.batched:
+                names[i] = ctx.assign(f"{names[i]}.expand({whole}.shape[0]{', -1' * t.rank})")
+        return f"torch.cat(({', '.join(names)}), dim={dim(out, out.axis(self.axis))})"
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """A Concat, after an Expand of what has no batch."""
+        if len(ctx.inputs) == 1:
+            return (ctx.inputs[0],)
+        (out,) = ctx.outputs
+        names = list(ctx.inputs)
+        whole = next((name for name, t in zip(names, ctx.types, strict=True) if t.batched), None)
+        for i, t in enumerate(ctx.types):
+            if out.batched and not t.batched and whole is not None:
+                batch = ctx.node("Shape", [whole], start=0, end=1)
+                # Sizes of 1 leave an axis as it is, so open sizes need no number.
+                shape = ctx.node("Concat", [batch, ctx.integers([1] * t.rank)], axis=0)
+                names[i] = ctx.node("Expand", [names[i], shape])
+        return ctx.node("Concat", names, axis=dim(out, out.axis(self.axis)))
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Several tensors, one alone, and a class token without batch."""
+        wide = TensorType("f32", ("c", "h", "w"), (2, 6, 5))
+        yield cls.configure("c"), (IMAGE, wide, IMAGE)
+        yield cls.configure(-1), (TensorType("f32", ("s", "d"), ("T", 8)), TensorType("f32", ("s", "d"), ("T", 4)))
+        yield cls.configure(1), (IMAGE,)
+        token = TensorType("f32", ("s", "d"), (1, 8), batched=False)
+        yield cls.configure("s"), (token, TensorType("f32", ("s", "d"), (6, 8), (GRID, None)))

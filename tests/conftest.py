@@ -1,0 +1,1 @@
+"""Lies here so that tests can import the helpers beside it."""
