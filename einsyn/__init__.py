@@ -4,34 +4,39 @@
     for arch in space.sample(3, seed=0):
         print(arch.text, arch.params, arch.macs)
 
-Nothing here imports torch, onnx or numpy; they load when a module or a model is asked for.
+Names are imported when they are first used, so that `import einsyn` and `einsyn --help` start at once; torch,
+onnx and numpy are imported only when a module or a model is asked for.
 """
 
 from __future__ import annotations
 
-from einsyn.architecture import Architecture
-from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
-from einsyn.derivation.tree import Derivation, Token
-from einsyn.diagnostics import Diagnostic, Span
-from einsyn.elaborate.limits import Limits
-from einsyn.errors import (
-    ArchitectureError,
-    BackendError,
-    EinsynError,
-    FileError,
-    GrammarError,
-    InfeasibleError,
-    SamplingError,
-    UsageError,
-)
-from einsyn.ir.mismatch import Mismatch
-from einsyn.ir.types import TensorType
-from einsyn.load import load
-from einsyn.ops import OPS
-from einsyn.ops.op import Op, Param
-from einsyn.sampling import Sampler
-from einsyn.shipped import shipped_spaces
-from einsyn.space import Space
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from einsyn.architecture import Architecture
+    from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
+    from einsyn.derivation.tree import Derivation, Token
+    from einsyn.diagnostics import Diagnostic, Span
+    from einsyn.elaborate.limits import Limits
+    from einsyn.errors import (
+        ArchitectureError,
+        BackendError,
+        EinsynError,
+        FileError,
+        GrammarError,
+        InfeasibleError,
+        SamplingError,
+        UsageError,
+    )
+    from einsyn.ir.mismatch import Mismatch
+    from einsyn.ir.types import TensorType
+    from einsyn.load import load
+    from einsyn.ops import OPS
+    from einsyn.ops.op import Op, Param
+    from einsyn.sampling import Sampler
+    from einsyn.shipped import shipped_spaces
+    from einsyn.space import Space
 
 __version__ = "0.1.0"
 
@@ -64,3 +69,45 @@ __all__ = [
     "load",
     "shipped_spaces",
 ]
+
+_HOME = {
+    "architecture": ("Architecture",),
+    "derivation.choosers": ("Chooser", "RandomChooser", "TreeChooser"),
+    "derivation.tree": ("Derivation", "Token"),
+    "diagnostics": ("Diagnostic", "Span"),
+    "elaborate.limits": ("Limits",),
+    "errors": (
+        "ArchitectureError",
+        "BackendError",
+        "EinsynError",
+        "FileError",
+        "GrammarError",
+        "InfeasibleError",
+        "SamplingError",
+        "UsageError",
+    ),
+    "ir.mismatch": ("Mismatch",),
+    "ir.types": ("TensorType",),
+    "load": ("load",),
+    "ops": ("OPS",),
+    "ops.op": ("Op", "Param"),
+    "sampling": ("Sampler",),
+    "shipped": ("shipped_spaces",),
+    "space": ("Space",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'einsyn' has no attribute {name!r}")
+    # `einsyn.load` is the function: it replaces the submodule of that name, which importing binds here.
+    loaded = import_module(f"einsyn.{module}")
+    for each in _HOME[module]:
+        globals()[each] = getattr(loaded, each)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -60,6 +60,7 @@ class Sampler:
             outcome = space.elaborate(chooser, limits)
             if outcome.cause is not None:
                 self._reject(outcome.cause)
+                outcome.root.dismantle()
                 continue
             architecture = Architecture(space, outcome)
             if self._seen is not None:

@@ -11,9 +11,10 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
+    from google.protobuf.message import Message
     from onnx import ModelProto
 
 # A protobuf message holds less than 2 GiB; the rest of the model needs some of it.
@@ -47,13 +48,50 @@ def save_onnx(model: ModelProto, path: str | os.PathLike[str], external: bool | 
             data = target.with_name(f"{target.name}.data")
             outside, layout = _layout(model)
             _replace(data, lambda file: _write_data(file, outside, layout))
-            written = _without_weights(model, data.name, layout).SerializeToString()
+            slim = _without_weights(model, layout, data.name).SerializeToString()
+            _replace(target, lambda file: file.write(slim))
         else:
-            written = model.SerializeToString()
-        _replace(target, lambda file: file.write(written))
+            _replace(target, lambda file: file.writelines(encoded(model)))
     except OSError as error:
         reason = error.strerror or str(error)
         raise BackendError(Diagnostic("B006", f"cannot write {target}: {reason}")) from error
+
+
+def encoded(model: ModelProto) -> Iterator[bytes]:
+    """The bytes of a model in parts: what `SerializeToString` returns, up to the order of fields.
+
+    protobuf copies every weight several times; this copies each once, which is most of the time of a small export.
+    """
+    from onnx import GraphProto, ModelProto, TensorProto
+
+    shell = _without_weights(model, {tensor.name: (0, 0) for tensor in model.graph.initializer})
+    graph = shell.graph.SerializeToString()
+    shell.ClearField("graph")
+    heads: list[bytes] = []
+    for tensor in model.graph.initializer:
+        head = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims).SerializeToString()
+        raw = _opening(TensorProto, "raw_data", len(tensor.raw_data))
+        length = len(head) + len(raw) + len(tensor.raw_data)
+        heads.append(_opening(GraphProto, "initializer", length) + head + raw)
+    total = len(graph) + sum(map(len, heads)) + weight_bytes(model)
+    yield shell.SerializeToString() + _opening(ModelProto, "graph", total) + graph
+    for head, tensor in zip(heads, model.graph.initializer, strict=True):
+        yield head
+        yield tensor.raw_data
+
+
+def _opening(message: type[Message], field: str, length: int) -> bytes:
+    """The tag and the length before the contents of a field."""
+    tag = message.DESCRIPTOR.fields_by_name[field].number << 3 | 2
+    return bytes([tag]) + _varint(length)
+
+
+def _varint(number: int) -> bytes:
+    parts = bytearray()
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
 
 
 def _replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -91,8 +129,8 @@ def _write_data(file: BinaryIO, outside: list[bytes], layout: dict[str, tuple[in
         file.write(data)
 
 
-def _without_weights(model: ModelProto, location: str, layout: dict[str, tuple[int, int]]) -> ModelProto:
-    """A model that refers to the data file; the weights are not copied on the way."""
+def _without_weights(model: ModelProto, layout: dict[str, tuple[int, int]], location: str | None = None) -> ModelProto:
+    """A model that refers to a data file for the weights in `layout`, or lacks them; they are not copied on the way."""
     from onnx import ModelProto, TensorProto
 
     slim = ModelProto()
@@ -105,6 +143,8 @@ def _without_weights(model: ModelProto, location: str, layout: dict[str, tuple[i
     for tensor in model.graph.initializer:
         if tensor.name not in layout:
             slim.graph.initializer.append(tensor)
+            continue
+        if location is None:
             continue
         offset, length = layout[tensor.name]
         outside = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)

@@ -67,17 +67,15 @@ def build_onnx(
                 hint=f"give a number from {OLDEST_OPSET} to {newest}; the default is {DEFAULT_OPSET}",
             )
         )
-    writer = Writer(graph, state_dict, keys, opset)
+    model = onnx.ModelProto()
+    writer = Writer(graph, state_dict, keys, opset, model.graph)
     for operation in graph.operations:
         writer.write(operation)
     results = writer.finish()
-    model = onnx.ModelProto()
     model.ir_version = min(_NEWEST_IR, onnx.helper.find_min_ir_version_for([onnx.helper.make_opsetid("", opset)]))
     model.producer_name = "einsyn"
     model.opset_import.append(onnx.helper.make_opsetid("", opset))
     model.graph.name = name or graph.name or "net"
-    model.graph.node.extend(writer.nodes)
-    model.graph.initializer.extend(writer.initializers.values())
     model.graph.input.extend(_value_info(given, graph.types[value]) for given, value in graph.inputs)
     model.graph.output.extend(
         _value_info(result, graph.types[value]) for result, value in zip(results, graph.outputs, strict=True)

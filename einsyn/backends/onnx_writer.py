@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper
+from onnx import TensorProto, helper
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import torch
+    from onnx import GraphProto
 
     from einsyn.backends.torch_source import Slot
     from einsyn.ir.graph import Graph, Operation
@@ -39,14 +40,19 @@ class Writer:
     """The nodes and initializers of one graph, written operation by operation."""
 
     def __init__(
-        self, graph: Graph, state_dict: Mapping[str, torch.Tensor], keys: Mapping[Slot, str], opset: int
+        self,
+        graph: Graph,
+        state_dict: Mapping[str, torch.Tensor],
+        keys: Mapping[Slot, str],
+        opset: int,
+        target: GraphProto,
     ) -> None:
         self.graph = graph
+        self.target = target
         self.state_dict = state_dict
         self.keys = keys
         self.opset = opset
-        self.nodes: list[NodeProto] = []
-        self.initializers: dict[str, TensorProto] = {}
+        self.initializers: set[str] = set()
         self.names: dict[int, str] = {value: name for name, value in graph.inputs}
         self._taken = {*self.names.values(), *keys.values(), *(f"{key}.T" for key in keys.values())}
         self._values = 0
@@ -62,7 +68,7 @@ class Writer:
 
     def finish(self) -> list[str]:
         """Give the graph's outputs names of their own; an output that is no node's result gets an Identity."""
-        produced = {name for node in self.nodes for name in node.output}
+        produced = {name for node in self.target.node for name in node.output}
         outputs = self.graph.outputs
         results: list[str] = []
         renamed: dict[str, str] = {}
@@ -74,7 +80,7 @@ class Writer:
             else:
                 self.emit("Identity", [old], 1, f"/{new}", {}, [new])
             results.append(new)
-        for node in self.nodes:
+        for node in self.target.node:
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
                     if name in renamed:
@@ -94,13 +100,12 @@ class Writer:
         count = self._node_names.get(name, 0)
         self._node_names[name] = count + 1
         results = results or [self._value() for _ in range(outputs)]
-        node = NodeProto()
+        node = self.target.node.add()
         node.op_type = op_type
         node.name = f"{name}#{count + 1}" if count else name
         node.input.extend(inputs)
         node.output.extend(results)
         node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
-        self.nodes.append(node)
         return results
 
     def _value(self) -> str:
@@ -126,7 +131,7 @@ class Writer:
             declared = signature.params.get(name) or signature.buffers[name]
             if tuple(tensor.shape) != declared.shape:
                 raise _lacking(operation, f"`{key}` is {list(tensor.shape)} and not {list(declared.shape)}")
-            self.initializers[initializer] = tensor_proto(initializer, tensor.t() if transpose else tensor)
+            self._initializer(initializer, *tensor_bytes(tensor.t() if transpose else tensor))
         return initializer
 
     def constant(self, array: np.ndarray[Any, Any], element: int | None = None) -> str:
@@ -137,10 +142,17 @@ class Writer:
         if found is None:
             found = self._fresh(f"constant{len(self._constants) + 1}")
             self._constants[str(element), array.shape, data] = found
-            proto = TensorProto(name=found, data_type=element, dims=array.shape)
-            proto.raw_data = data
-            self.initializers[found] = proto
+            self._initializer(found, element, array.shape, data)
         return found
+
+    def _initializer(self, name: str, element: int, shape: Sequence[int], data: bytes) -> None:
+        # Filled in place: a copy of each weight would take as long as all the rest.
+        proto = self.target.initializer.add()
+        proto.name = name
+        proto.data_type = element
+        proto.dims.extend(shape)
+        proto.raw_data = data
+        self.initializers.add(name)
 
 
 class _Context:
@@ -189,8 +201,8 @@ def _lacking(operation: Operation, what: str) -> BackendError:
     return BackendError(Diagnostic("B008", what, span=operation.span, path=str(operation.path)))
 
 
-def tensor_proto(name: str, tensor: torch.Tensor) -> TensorProto:
-    """A torch tensor as an initializer, its elements as raw bytes."""
+def tensor_bytes(tensor: torch.Tensor) -> tuple[int, tuple[int, ...], bytes]:
+    """A torch tensor as ONNX's number of its dtype, its shape and its elements."""
     import torch
 
     kinds = {
@@ -203,8 +215,6 @@ def tensor_proto(name: str, tensor: torch.Tensor) -> TensorProto:
         torch.bool: TensorProto.BOOL,
     }
     data = tensor.detach().cpu().contiguous()
-    proto = TensorProto(name=name, data_type=kinds[data.dtype], dims=data.shape)
     # numpy has no bfloat16: take such bytes as integers of the same width.
     array = data.view(torch.int16).numpy() if data.dtype == torch.bfloat16 else data.numpy()
-    proto.raw_data = array.tobytes()
-    return proto
+    return kinds[data.dtype], tuple(data.shape), array.tobytes()

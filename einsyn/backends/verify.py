@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from einsyn.backends.onnx_file import LARGEST_INSIDE, save_onnx, weight_bytes
+from einsyn.backends.onnx_file import LARGEST_INSIDE, encoded, save_onnx, weight_bytes
 from einsyn.backends.onnx_model import IDS_KEY, import_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
@@ -160,7 +160,7 @@ def _session(model: ModelProto) -> Any:
 
     try:
         if weight_bytes(model) <= LARGEST_INSIDE:
-            return load(model.SerializeToString())
+            return load(b"".join(encoded(model)))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             save_onnx(model, path, external=True)

@@ -48,6 +48,17 @@ class Choice:
         self.index = -1
         self.denotation = UNSET
 
+    def dismantle(self) -> None:
+        """Cut the links of a tree that is not needed any more, so that it goes at once and not with the collector."""
+        pending = [self]
+        while pending:
+            choice = pending.pop()
+            choice.parent = None
+            if choice.production is not None:
+                pending.extend(choice.children)
+                choice.children = []
+            choice.denotation = UNSET
+
     def __iter__(self) -> Iterator[int]:
         indexes: list[int] = []
         node: Choice = self

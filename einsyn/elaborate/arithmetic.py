@@ -82,6 +82,8 @@ def _comparable(value: object) -> bool:
 
 
 def _equal(symbol: str, a: Any, b: Any) -> bool:
+    if a.__class__ is b.__class__ and a.__class__ in (str, int):
+        return bool(a == b)
     if not _comparable(a) or not _comparable(b):
         odd = b if _comparable(a) else a
         raise Infeasible(

@@ -112,9 +112,14 @@ class Calls:
             raise Infeasible("L006", f"more than {self.max_size} productions (max_size)", None, choice)
         if depth > self.max_depth:
             raise Infeasible("L005", f"more than max_depth={self.max_depth} productions deep", None, choice)
-        choice.children = [Choice(symbol, choice, i, depth + 1) for i, symbol in enumerate(answer.slots)]
+        slots = answer.slots
+        depth += 1
+        if len(slots) == 1:
+            choice.children = [Choice(slots[0], choice, 0, depth)]
+        else:
+            choice.children = [Choice(symbol, choice, i, depth) for i, symbol in enumerate(slots)]
 
-    def denote(self, choice: Choice, types: Types | None) -> Frame | None:
+    def denote(self, choice: Choice) -> Frame | None:
         """Work out what a chosen node means, or return the frame that has to run first."""
         production = choice.production
         if production is None:
@@ -173,7 +178,7 @@ class Calls:
         if lazy.__class__ is Choice:
             if lazy.production is None and lazy.index < 0:
                 self.choose(lazy, types)
-            return self.denote(lazy, types)
+            return self.denote(lazy)
         assert isinstance(lazy, Deferred)
         target, frame = self.value(lazy.function, types)
         if frame is not None:
@@ -282,8 +287,9 @@ class Calls:
             cls = f.__class__
             if cls is Choice:
                 if f.denotation is UNSET:
-                    types = tuple([t.type for t in args])
-                    frame = self.resolve(f, types)
+                    if f.production is None and f.index < 0:
+                        self.choose(f, (args[0].type,) if len(args) == 1 else tuple([t.type for t in args]))
+                    frame = self.denote(f)
                     if frame is not None:
                         return frame
                 origin = f
@@ -349,7 +355,10 @@ class Calls:
         self, f: Value, args: list[Any], named: dict[str, Any] | None, frame: Frame, span: Span | None
     ) -> Value:
         """A call as written: tensors run an arrow, values configure it, both in one list are a mistake."""
-        tensors = sum([1 for a in args if a.__class__ is Tensor])
+        if len(args) == 1:
+            tensors = 1 if args[0].__class__ is Tensor else 0
+        else:
+            tensors = sum([1 for a in args if a.__class__ is Tensor])
         if tensors == 0 and not self._wants_nothing(f, args, named):
             return self.call(f, args, named or {}, frame.origin, span)
         if tensors != len(args) or named:

@@ -31,6 +31,7 @@ from einsyn.grammar.macros.syntax import (
     Statement,
     Unary,
 )
+from einsyn.ir.mismatch import Mismatch
 from einsyn.ops import OPS
 from einsyn.ops.op import Op
 
@@ -209,14 +210,19 @@ class _Compiler:
             self._bind(statement.names[0], value)
             return
         self.force(value)
-        # New registers first, so that `a, b = [b, a]` reads the old ones.
+        # New registers, so that `a, b = [b, a]` reads the old ones.
         targets = tuple(self.register() for _ in statement.names)
         self.emit(I.UNPACK, targets, value, statement.span)
         for name, target in zip(statement.names, targets, strict=True):
             self._bind(name, target)
 
-    def _bind(self, name: str, value: int) -> None:
-        """Give a name the value of a register, in a register of its own."""
+    def _bind(self, name: str, value: int, *, carried: bool = False) -> None:
+        """Give a name the value of a register; a temporary one becomes the name's own."""
+        if name not in self.owned and not carried and value not in self.constant_registers:
+            if value not in self.names.values():
+                self.names[name] = value
+                self.owned.add(name)
+                return
         register = self.names[name] if name in self.owned else self.declare(name)
         self.owned.add(name)
         self.emit(I.MOVE, register, value)
@@ -233,7 +239,7 @@ class _Compiler:
         items = self.force(self.expression(fold.items))
         starts = [(name, self.expression(value)) for name, value in fold.bindings]
         for name, value in starts:
-            self._bind(name, value)
+            self._bind(name, value, carried=True)
         iterator = self.register()
         self.emit(I.ITERATE, iterator, items, fold.span)
         self.forced.clear()
@@ -347,6 +353,9 @@ class _Compiler:
 
     def _list(self, items: tuple[Expression | Spread, ...], span: Span) -> int:
         registers, spread = self._items(items)
+        if spread is None and all(r in self.constant_registers for r in registers):
+            values = tuple(self.template[r] for r in registers)
+            return self.constant_for((tuple, (values, tuple(type(v) for v in values))), values)
         dst = self.register()
         self.emit(I.LIST, dst, registers, spread, span)
         self.forced.add(dst)
@@ -382,9 +391,32 @@ class _Compiler:
         self._check_call(node, self.template[function] if function in self.constant_registers else MISSING)
         registers, spread = self._items(node.positional)
         named = tuple((name, self.expression(value)) for name, value in node.named)
+        folded = self._fold_call(function, registers, spread, named)
+        if folded is not None:
+            return folded
         dst = self.register()
         self.emit(I.CALL, dst, function, registers, spread, named or None, node.span)
         return dst
+
+    def _fold_call(
+        self,
+        function: int,
+        args: tuple[int, ...],
+        spread: tuple[bool, ...] | None,
+        named: tuple[tuple[str, int], ...],
+    ) -> int | None:
+        """The register of a primitive whose attributes are all constant, configured now; None where that fails."""
+        callee = self.template[function] if function in self.constant_registers else None
+        constant = all(r in self.constant_registers for r in (*args, *(r for _, r in named)))
+        if spread is not None or not constant or not (isinstance(callee, type) and issubclass(callee, Op)):
+            return None
+        if not args and not named:
+            return None
+        try:
+            op = callee.configure(*(self.template[r] for r in args), **{name: self.template[r] for name, r in named})
+        except Mismatch:
+            return None  # it says so where it runs, with the place
+        return self.constant_for((Op, op), op)
 
     def _builtin_name(self, node: Call) -> Builtin | None:
         """The built-in function that a call names. Some (`sqrt`, `max`) are primitives as well: as a value
@@ -434,7 +466,7 @@ class _Compiler:
             too_many = callee.maximum is not None and count > callee.maximum
             if not spread and (count < callee.minimum or too_many):
                 raise self.error("D011", f"`{callee.name}` is given {count} arguments", node.span, callee.usage)
-        elif callee is MISSING:
+        elif callee is MISSING or isinstance(callee, Op):
             return
         else:
             raise self.error("D012", "only arrows and macros can be applied", node.span)

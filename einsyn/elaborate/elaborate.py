@@ -10,7 +10,7 @@ from einsyn.elaborate.code import Code, I
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.machine import Machine
 from einsyn.elaborate.trace import Trace
-from einsyn.elaborate.values import Tensor, Value, kind_name
+from einsyn.elaborate.values import Bound, Tensor, Value, kind_name
 from einsyn.ir.graph import Graph, Operation, peak_activation_bytes
 from einsyn.ir.path import Path
 
@@ -112,11 +112,12 @@ def elaborate(
     result.inputs = tuple([trace.input(t) for _, t in inputs])
     machine = Machine(program.plans, chooser, limits, trace)
     try:
-        arrow: object = root
-        if program.main is not None:
+        arrow: Value = root
+        if program.wrapper is not None:
+            arrow = Bound(program.wrapper, (root,))
+        elif program.main is not None:
             arrow = _main(machine, program.main, root)
-        outcome = machine.run(_application(arrow, result.inputs))
-        result.outputs = _tensors(outcome)
+        result.outputs = _tensors(machine.run(_application(arrow, result.inputs)))
         _complete(machine, root)
         if output is not None:
             _check_output(result, output)
@@ -127,20 +128,22 @@ def elaborate(
             _check_requirements(program, machine, result)
     except Infeasible as cause:
         cause.histories = ()
+        # The traceback would keep the whole machine alive.
+        cause.__traceback__ = cause.__context__ = None
         result.cause = cause
         result.size = machine.size
         result.depth = machine.depth
     return result
 
 
-def _main(machine: Machine, main: Code, root: Choice) -> object:
+def _main(machine: Machine, main: Code, root: Choice) -> Value:
     """What `main` makes of the start symbol's arrow."""
     wrapper = machine.run(Frame(main.instructions, main.template.copy(), root))
     instructions = ((int(I.CALL), 2, 0, (1,), None, None, main.span), (int(I.RETURN), 2))
     return machine.run(Frame(instructions, [wrapper, root, None], root))
 
 
-def _application(arrow: object, tensors: tuple[Tensor, ...]) -> Frame:
+def _application(arrow: Value, tensors: tuple[Tensor, ...]) -> Frame:
     registers = tuple(range(1, len(tensors) + 1))
     dst = len(tensors) + 1
     instructions = ((int(I.CALL), dst, 0, registers, None, None, None), (int(I.RETURN), dst))

@@ -14,6 +14,7 @@ from einsyn.elaborate.plan import Plan
 from einsyn.elaborate.values import Bound, Combinator, Macro
 from einsyn.errors import GrammarError
 from einsyn.grammar.macros.parser import Parser
+from einsyn.grammar.macros.syntax import Name
 from einsyn.grammar.model import ConstArg, Production, Rule, SlotArg, SpliceArg, Terminal
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ops.op import Op
@@ -63,6 +64,12 @@ class Program:
         self._compile(list(directives.definitions.values()))
         self._refuse_recursion()
         self.main = None if directives.main is None else self._main()
+        # The commonest form, the name of a definition that takes the body: nothing has to run to get its arrow.
+        self.wrapper: Code | None = None
+        if isinstance(directives.main, Name):
+            code = self.scope.macros.get(directives.main.name)
+            if code is not None and len(code.values) == 1 and not code.rest and code.tensors is not None:
+                self.wrapper = code
         self.requires = [
             (
                 compile_expression(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.values import Tensor
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 Record = tuple["Op", "Signature", tuple[Tensor, ...], tuple[Tensor, ...], "int | None", "Choice | None", "Span | None"]
 
 _HISTORY: Final = 4
+_NO_LIMIT: Final = 1 << 62
+
+
+def _bound(limit: int | None) -> int:
+    return _NO_LIMIT if limit is None else limit
 
 
 class Trace:
@@ -27,8 +32,11 @@ class Trace:
 
     __slots__ = (
         "activations",
-        "limits",
         "macs",
+        "max_macs",
+        "max_memory",
+        "max_ops",
+        "max_params",
         "owners",
         "params",
         "records",
@@ -38,7 +46,10 @@ class Trace:
     )
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+        self.max_ops = _bound(limits.max_ops)
+        self.max_params = _bound(limits.max_params)
+        self.max_macs = _bound(limits.max_macs)
+        self.max_memory = _bound(limits.max_memory)
         self.records: list[Record] = []
         self.values = 0
         self.params = 0
@@ -47,7 +58,7 @@ class Trace:
         self.activations = 0
         self.owners: list[Signature] = []
         # The `shared` arrows being applied, innermost last, each with how many weight sets it has met.
-        self.sharing: list[list[object]] = []
+        self.sharing: list[list[Any]] = []
 
     def input(self, type_: TensorType) -> Tensor:
         """A new input of the network."""
@@ -60,22 +71,22 @@ class Trace:
         self, op: Op, inputs: tuple[Tensor, ...], origin: Choice | None, span: Span | None
     ) -> Tensor | tuple[Tensor, ...]:
         """Apply an operation; several outputs come as a tuple. Raises Infeasible."""
-        try:
-            signature = op.signature(tuple([t.type for t in inputs]))
-        except Mismatch as mismatch:
-            raise Infeasible(mismatch.code, mismatch.message, mismatch.hint, origin, span, inputs) from None
-        limits = self.limits
+        types = (inputs[0].type,) if len(inputs) == 1 else tuple([t.type for t in inputs])
+        signature = op.known(types)
+        if signature.__class__ is Mismatch:
+            raise Infeasible(signature.code, signature.message, signature.hint, origin, span, inputs)
         owner = None
         if signature.state_bytes:
             owner = self._own(signature, op, origin, span)
-        self.macs += signature.macs
-        if limits.max_macs is not None and self.macs > limits.max_macs:
-            raise Infeasible("L003", f"more than max_macs={limits.max_macs} multiply-accumulates", None, origin, span)
+        if signature.macs:
+            self.macs += signature.macs
+            if self.macs > self.max_macs:
+                raise Infeasible("L003", f"more than max_macs={self.max_macs} multiply-accumulates", None, origin, span)
         self.activations += signature.output_bytes
-        if limits.max_memory is not None and self.activations + self.state > limits.max_memory:
+        if self.activations + self.state > self.max_memory:
             here = signature.output_bytes + sum([t.type.bytes for t in inputs])
-            if self.state + here > limits.max_memory:
-                raise Infeasible("L004", f"more than max_memory={limits.max_memory} bytes", None, origin, span, inputs)
+            if self.state + here > self.max_memory:
+                raise Infeasible("L004", f"more than max_memory={self.max_memory} bytes", None, origin, span, inputs)
         values = self.values
         types = signature.outputs
         if len(types) == 1:
@@ -85,18 +96,18 @@ class Trace:
             outputs = tuple([Tensor(values + i, t) for i, t in enumerate(types)])
             self.values = values + len(types)
         self.records.append((op, signature, inputs, outputs, owner, origin, span))
-        if limits.max_ops is not None and len(self.records) > limits.max_ops:
-            hint = f"raise it with `//@ max_ops {2 * limits.max_ops}` in the space"
-            raise Infeasible("L001", f"more than max_ops={limits.max_ops} operations", hint, origin, span)
+        if len(self.records) > self.max_ops:
+            hint = f"raise it with `//@ max_ops {2 * self.max_ops}` in the space"
+            raise Infeasible("L001", f"more than max_ops={self.max_ops} operations", hint, origin, span)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _own(self, signature: Signature, op: Op, origin: Choice | None, span: Span | None) -> int:
         """The weight set that an operation uses: a new one, or inside `shared` the one of the first time."""
         found = None
-        missing: list[list[object]] = []
+        missing: list[list[Any]] = []
         for context in reversed(self.sharing):
-            shared: Shared = context[0]  # type: ignore[assignment]  # a context is [Shared, int]
-            met: int = context[1]  # type: ignore[assignment]
+            shared: Shared = context[0]
+            met: int = context[1]
             if met < len(shared.sites):
                 found = shared.sites[met]
                 context[1] = met + 1
@@ -107,10 +118,8 @@ class Trace:
             self.owners.append(signature)
             self.state += signature.state_bytes
             self.params += signature.param_count
-            if self.limits.max_params is not None and self.params > self.limits.max_params:
-                raise Infeasible(
-                    "L002", f"more than max_params={self.limits.max_params} parameters", None, origin, span
-                )
+            if self.params > self.max_params:
+                raise Infeasible("L002", f"more than max_params={self.max_params} parameters", None, origin, span)
         else:
             first = self.owners[found]
             if first.params != signature.params or first.buffers != signature.buffers:
@@ -122,8 +131,8 @@ class Trace:
                     span,
                 )
         for context in missing:
-            context[0].sites.append(found)  # type: ignore[attr-defined]
-            context[1] += 1  # type: ignore[operator]
+            context[0].sites.append(found)
+            context[1] += 1
         return found
 
     def history(self, tensor: Tensor) -> str:

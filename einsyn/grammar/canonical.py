@@ -6,8 +6,7 @@ characters of the next tokens. Where the grammar ignores a space, one space keep
 does not, or a space does not help, the grammar is refused. Two terminals of one state that share a text are
 refused as well.
 
-The states after a reduction are taken from all states that the terminal leads to, so the check errs on the
-side of a space too many.
+LALR(1) states merge contexts, so the check can err, on the side of a space too many.
 """
 
 from __future__ import annotations
@@ -83,6 +82,7 @@ class SpacingBuilder:
         self._report = report
         self._ignored = sorted({t.symbol for t in ignored})
         self._automata: dict[str, Automaton] = {}
+        self._domains: dict[str, Automaton] = {}
         self._relations: dict[tuple[str, str], Relation] = {}
         self._accepted = tables.accepted()
         self._meeting: dict[tuple[str, str], list[Automaton]] = {}
@@ -110,7 +110,20 @@ class SpacingBuilder:
         self._report.check()
         return Spacing(self._meeting)
 
+    def _written(self, symbol: str) -> Automaton:
+        """The texts of a terminal that stand in sentences: its domain, where that is short enough to list."""
+        found = self._domains.get(symbol)
+        if found is None:
+            domain = self._tables.by_symbol[symbol][0].domain
+            if len(domain) <= _MAX_LISTED:
+                found = Trie(domain.text(i) for i in range(len(domain)))
+            else:
+                found = self._automaton(symbol)
+            self._domains[symbol] = found
+        return found
+
     def _automaton(self, symbol: str) -> Automaton:
+        """All that the lexer takes for a terminal, whether in its domain or not."""
         found = self._automata.get(symbol)
         if found is None:
             shape = self._shapes[symbol]
@@ -148,16 +161,23 @@ class SpacingBuilder:
             for b in (*symbols, *(i for i in self._ignored if i not in accepted)):
                 relation = self._relations.get((a, b))
                 if relation is None:
-                    relation = self._relations[a, b] = relate(self._automaton(a), self._automaton(b))
+                    relation = self._relations[a, b] = relate(self._written(a), self._automaton(b))
+                    if relation.equal is None and a < b and self._both_patterns(a, b):
+                        relation.equal = relate(self._automaton(a), self._automaton(b)).equal
                 if relation.equal is not None or relation.b_begins_a is not None or relation.a_begins_b:
                     yield a, b, relation
+
+    def _both_patterns(self, a: str, b: str) -> bool:
+        """Whether Lark's strict mode compares the two: then it looks at the patterns, whatever the domains are."""
+        return self._shapes[a].literal is None and self._shapes[b].literal is None
 
     def _check_pair(self, a: str, b: str, relation: Relation) -> None:
         """Whether a text of `a` can be taken for one of `b`, whatever follows."""
         if a == b:
             return
         if relation.equal is not None:
-            if a < b or b in self._ignored:  # each pair once
+            other = self._relations.get((b, a))
+            if other is None or other.equal is None:  # each pair once
                 text = shown_text(relation.equal)
                 self._collision("G101", f"{text!r} can be {self._name(a)} or {self._name(b)} at the same place", a, b,
                                 "give them disjoint texts, or let one rule choose between them")  # fmt: skip
@@ -209,12 +229,12 @@ class SpacingBuilder:
     def _meets(self, state: int, b: str, competitor: str, at: int) -> str | None:
         """Characters of `b`, read in `state`, and of what follows it, with which the competitor ends."""
         rival = self._automaton(competitor)
-        first = (state, b, self._automaton(b).initial, at)
+        first = (state, b, self._written(b).initial, at)
         seen = {first}
         waiting: deque[tuple[tuple[int, str, int, int], str]] = deque([(first, "")])
         while waiting:
             (state, symbol, inside, at), text = waiting.popleft()
-            automaton = self._automaton(symbol)
+            automaton = self._written(symbol)
             steps: list[tuple[tuple[int, str, int, int], str]] = []
             for char in list(automaton.chars(inside)):
                 next_inside, next_at = automaton.step(inside, char), rival.step(at, char)
@@ -225,7 +245,7 @@ class SpacingBuilder:
                 steps.append(((state, symbol, next_inside, next_at), text + char))
             if text and automaton.is_final(inside):
                 steps.extend(
-                    ((target, following, self._automaton(following).initial, at), text)
+                    ((target, following, self._written(following).initial, at), text)
                     for following, target in self._next_terminals(state, symbol)
                 )
             for step in steps:

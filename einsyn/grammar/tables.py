@@ -149,21 +149,39 @@ class Tables:
     def following(self, state: int, symbol: str) -> set[int]:
         """States that the parser can be in after the terminal `symbol` is read in `state`.
 
-        A reduction uncovers an older state, which is not known here; so the states after a reduction are
-        all those to which some state goes with the terminal.
+        A reduction goes back to a state from which the symbols of its production lead here.
         """
-        action, target = self._states[state][symbol]
-        if action is Shift:
-            return {target}
-        return self._shifted[symbol]
+        found: set[int] = set()
+        seen = {state}
+        waiting = [state]
+        while waiting:
+            at = waiting.pop()
+            action, target = self._states[at].get(symbol, (None, None))
+            if action is Shift:
+                found.add(target)
+            elif action is Reduce:
+                production = self._productions[target.order]
+                for origin in self._back(at, len(production.symbols)):
+                    goto = self._states[origin].get(production.rule.symbol)
+                    if goto is not None and goto[1] not in seen:
+                        seen.add(goto[1])
+                        waiting.append(goto[1])
+        return found
+
+    def _back(self, state: int, steps: int) -> set[int]:
+        """States from which some `steps` symbols lead to `state`."""
+        states = {state}
+        for _ in range(steps):
+            states = {p for s in states for p in self._before[s]}
+        return states
 
     @cached_property
-    def _shifted(self) -> dict[str, set[int]]:
-        found: dict[str, set[int]] = defaultdict(set)
-        for actions in self._states.values():
-            for symbol, (action, target) in actions.items():
+    def _before(self) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = defaultdict(set)
+        for state, actions in self._states.items():
+            for action, target in actions.values():
                 if action is Shift:
-                    found[symbol].add(target)
+                    found[target].add(state)
         return found
 
     # Sentences.

@@ -83,6 +83,7 @@ class Op:
     _hash: int
     _signatures: dict[tuple[TensorType, ...], Signature | Mismatch]
     _instances: ClassVar[dict[tuple[object, ...], Op]]
+    _requests: ClassVar[dict[tuple[object, ...], Op]]
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,6 +99,7 @@ class Op:
         cls.name = name
         cls.attributes = found
         cls._instances = {}
+        cls._requests = {}
         OPS[name] = cls
 
     def __init__(self, **values: object) -> None:
@@ -134,6 +136,17 @@ class Op:
             Mismatch: D041 for an attribute too many or unknown, D042 for one that lacks,
                 T004 for a value of the wrong kind or range.
         """
+        request = _request(args, named)
+        known = cls._requests.get(request) if request is not None else None
+        if known is not None:
+            return known
+        made = cls._configure(args, named)
+        if request is not None and len(cls._requests) < _CACHED_SIGNATURES:
+            cls._requests[request] = made
+        return made
+
+    @classmethod
+    def _configure(cls, args: tuple[object, ...], named: dict[str, object]) -> Op:
         declared = list(cls.attributes.items())
         values: dict[str, object] = {}
         rest = list(args)
@@ -206,16 +219,20 @@ class Op:
         Raises:
             Mismatch: the type rule does not hold.
         """
+        found = self.known(types)
+        if isinstance(found, Mismatch):
+            raise Mismatch(found.code, found.message, found.hint)
+        return found
+
+    def known(self, types: tuple[TensorType, ...]) -> Any:
+        """The Signature for these types, or the Mismatch that says why there is none; kept once worked out."""
         found = self._signatures.get(types)
         if found is None:
             found = self._work_out(types)
             if len(self._signatures) >= _CACHED_SIGNATURES:
                 self._signatures.clear()
             self._signatures[types] = found
-        if found.__class__ is Signature:
-            return found  # type: ignore[return-value]  # the class was just compared
-        # Without this every raise would lengthen the traceback that the cached exception holds.
-        raise found.with_traceback(None)  # type: ignore[union-attr]  # a Mismatch
+        return found
 
     def _work_out(self, types: tuple[TensorType, ...]) -> Signature | Mismatch:
         try:
@@ -225,7 +242,7 @@ class Op:
             buffers = dict(self.buffers(*types))
             macs = self.macs(*types)
         except Mismatch as mismatch:
-            return mismatch.with_traceback(None)
+            return Mismatch(mismatch.code, mismatch.message, mismatch.hint)
         results = (outputs,) if isinstance(outputs, TensorType) else tuple(outputs)
         return Signature(
             outputs=results,
@@ -280,3 +297,21 @@ class Op:
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
         """Instances with input types that between them show every attribute; the tests run each."""
         raise NotImplementedError(f"{cls.__name__} gives no examples")  # a subclass must
+
+
+def _request(args: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...] | None:
+    """A key for attributes as given, None if one is no plain value. 1, 1.0 and true are equal: classes count too."""
+    key: list[object] = []
+    for value in (*args, *named, *named.values()):
+        if value.__class__ is tuple:
+            key.append(tuple([item.__class__ for item in value]))  # type: ignore[attr-defined]  # a tuple
+        elif not isinstance(value, int | float | str):
+            return None
+        key.append(value.__class__)
+        key.append(value)
+    key.append(len(args))
+    try:
+        hash(tuple(key))
+    except TypeError:
+        return None
+    return tuple(key)

@@ -14,6 +14,7 @@ from onnx import ModelProto, numpy_helper
 from small_graphs import Builder, single
 from small_nets import branches, classifier, deep, language_model
 
+from einsyn.backends.onnx_file import encoded
 from einsyn.backends.onnx_model import DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, build_onnx, save_onnx
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import write_source
@@ -157,6 +158,16 @@ def test_files_with_weights_inside(tmp_path: Path) -> None:
     assert onnx.load(path) == model
     assert [p.name for p in tmp_path.iterdir()] == ["net.onnx"]
     assert path.stat().st_mode & 0o444 == 0o444
+
+
+@pytest.mark.parametrize(
+    "graph", [classifier(), language_model(), single(OPS["relu"].configure(), (parse_type("d:4"),))]
+)
+def test_files_hold_what_protobuf_would_write(graph: Graph) -> None:
+    _, model = lowered(graph, metadata={"key": "value" * 100})
+    written = b"".join(encoded(model))
+    assert ModelProto.FromString(written) == model
+    assert len(written) == model.ByteSize()
 
 
 def test_files_with_weights_outside(tmp_path: Path) -> None:
