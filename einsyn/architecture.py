@@ -114,7 +114,7 @@ class Architecture:
         """How often each operation occurs, by name."""
         from collections import Counter
 
-        return dict(sorted(Counter(record[0].name for record in self._elaboration.trace.records).items()))
+        return dict(sorted(Counter(record[0].name for record in self._elaboration.trace.written_out()).items()))
 
     # What is generated from it.
 

@@ -25,7 +25,7 @@ def read_text(path: str | Path, what: str) -> str:
         what: what it should be, for the message (`an architecture`).
 
     Raises:
-        FileError: F001 missing, F002 a directory, F003 unreadable, F004 not UTF-8 text, F005 too large.
+        FileError: F001 missing, F002 a directory, F004 too large, F005 not UTF-8 text, F006 unreadable.
     """
     file = Path(path)
     try:
@@ -37,17 +37,17 @@ def read_text(path: str | Path, what: str) -> str:
         raise FileError(Diagnostic("F001", f"there is no file `{path}`", hint="check the path")) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise FileError(Diagnostic("F003", f"`{path}` cannot be read: {reason}")) from None
+        raise FileError(Diagnostic("F006", f"`{path}` cannot be read: {reason}")) from None
     if len(data) > MAX_TEXT_BYTES:
-        raise FileError(Diagnostic("F005", f"`{path}` is larger than {MAX_TEXT_BYTES} bytes"))
+        raise FileError(Diagnostic("F004", f"`{path}` is larger than {MAX_TEXT_BYTES} bytes"))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise FileError(
-            Diagnostic("F004", f"`{path}` is not UTF-8 text (byte {error.start})", hint=f"{what} is a text file")
+            Diagnostic("F005", f"`{path}` is not UTF-8 text (byte {error.start})", hint=f"{what} is a text file")
         ) from None
     if "\0" in text:
-        raise FileError(Diagnostic("F004", f"`{path}` is a binary file", hint=f"{what} is a text file"))
+        raise FileError(Diagnostic("F005", f"`{path}` is a binary file", hint=f"{what} is a text file"))
     return text
 
 
@@ -56,7 +56,7 @@ def replacing(path: str | Path, mode: str = "w") -> Generator[IO[Any]]:
     """Open a file beside `path` for writing and put it in place when all went well.
 
     Raises:
-        FileError: F006 it cannot be written; whatever stood at `path` is as it was.
+        FileError: F002 a directory, F009 it cannot be written; whatever stood at `path` is as it was.
     """
     target = Path(path)
     if target.is_dir():
@@ -73,7 +73,7 @@ def replacing(path: str | Path, mode: str = "w") -> Generator[IO[Any]]:
         temporary = None
     except OSError as error:
         raise FileError(
-            Diagnostic("F006", f"`{path}` cannot be written: {error.strerror or error}", hint="check the folder")
+            Diagnostic("F009", f"`{path}` cannot be written: {error.strerror or error}", hint="check the folder")
         ) from None
     finally:
         if temporary is not None:

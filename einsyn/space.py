@@ -198,8 +198,8 @@ class Space:
         return math.inf if found is None else found
 
     def count_by_size(self, up_to: int) -> dict[int, int]:
-        """The exact number of derivations of each size."""
-        return count_by_size(self.grammar, up_to)
+        """The exact number of derivations of each size from 1 to `up_to`."""
+        return dict(list(enumerate(count_by_size(self.grammar, up_to)))[1:])
 
     def count_valid(self, limit: int = 100_000) -> tuple[int, bool]:
         """How many derivations are architectures: a number, and whether it is exact or a lower bound.

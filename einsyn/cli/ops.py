@@ -21,7 +21,7 @@ def ops(name: Annotated[str | None, typer.Argument(metavar="[OP]", help="Show th
         near = closest(name, OPS)
         raise UsageError(
             Diagnostic(
-                "U011",
+                "U015",
                 f"there is no operation `{name}`",
                 hint=f"did you mean {near}?" if near else "einsyn ops lists them",
             )

@@ -77,10 +77,10 @@ def pairs(option: str, given: list[str] | None) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise UsageError(
-                Diagnostic("U010", f"{option} needs NAME=VALUE, not `{text}`", hint=f"{option} classes=100")
+                Diagnostic("U014", f"{option} needs NAME=VALUE, not `{text}`", hint=f"{option} classes=100")
             )
         if name.strip() in found:
-            raise UsageError(Diagnostic("U010", f"{option} gives {name.strip()} twice", hint="give it once"))
+            raise UsageError(Diagnostic("U014", f"{option} gives {name.strip()} twice", hint="give it once"))
         found[name.strip()] = value.strip()
     return found
 
@@ -92,7 +92,7 @@ def inputs(given: list[str] | None) -> dict[str, str]:
         name, equals, value = text.partition("=")
         key, type_ = (name.strip(), value.strip()) if equals else ("", text.strip())
         if key in found:
-            raise UsageError(Diagnostic("U010", f"--input gives {key or 'a type'} twice", hint="give it once"))
+            raise UsageError(Diagnostic("U014", f"--input gives {key or 'a type'} twice", hint="give it once"))
         found[key] = type_
     return found
 
@@ -136,7 +136,7 @@ def architecture_text(arch: str) -> str:
             return data.decode("utf-8").strip()
         except UnicodeDecodeError:
             raise FileError(
-                Diagnostic("F004", "standard input is not UTF-8 text", hint="an architecture is a text")
+                Diagnostic("F005", "standard input is not UTF-8 text", hint="an architecture is a text")
             ) from None
     if arch.startswith("@"):
         from einsyn.references import read_architecture

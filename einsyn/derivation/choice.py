@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Choice:
     Once answered, `production` holds the alternative of a rule, or `index` the value number of a terminal.
     """
 
-    __slots__ = ("children", "denotation", "depth", "index", "parent", "production", "slot", "symbol")
+    __slots__ = ("children", "denotation", "depth", "index", "parent", "production", "slot", "symbol", "tape")
 
     symbol: Rule | Terminal
     parent: Choice | None
@@ -37,7 +37,8 @@ class Choice:
     production: Production | None
     children: list[Choice]
     index: int
-    denotation: object
+    denotation: Any
+    tape: Any  # what applying it emitted, once that is worth keeping
 
     def __init__(self, symbol: Rule | Terminal, parent: Choice | None, slot: int, depth: int) -> None:
         self.symbol = symbol
@@ -47,6 +48,7 @@ class Choice:
         self.production = None
         self.index = -1
         self.denotation = UNSET
+        self.tape = None
 
     def dismantle(self) -> None:
         """Cut the links of a tree that is not needed any more, so that it goes at once and not with the collector."""
@@ -58,6 +60,7 @@ class Choice:
                 pending.extend(choice.children)
                 choice.children = []
             choice.denotation = UNSET
+            choice.tape = None
 
     def __iter__(self) -> Iterator[int]:
         indexes: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from einsyn.derivation.text import read
@@ -45,7 +46,7 @@ def pretty_text(tree: Derivation, grammar: Grammar) -> str:
     """
     tokens, _ = read(tree)
     canonical = tree.text(grammar.spacing)
-    if not all(any(t.matches(gap) for t in grammar.ignored) for gap in (" ", "\n")):
+    if not all(any(re.fullmatch(t.pattern, gap) for t in grammar.ignored) for gap in (" ", "\n")):
         return canonical
     # The token at which each bracket closes, so that what fits on a line stays on it.
     closes: dict[int, int] = {}

@@ -12,6 +12,7 @@ from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.code import MISSING, Code, I
 from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.tape import Mark
 from einsyn.elaborate.values import (
     Bound,
     Builtin,
@@ -56,9 +57,13 @@ class Chooser(Protocol):
 
 
 class Frame:
-    """A definition being run. `store` is the lazy value that its result belongs to, if any."""
+    """A definition being run.
 
-    __slots__ = ("dst", "instructions", "origin", "parent", "pc", "regs", "store")
+    `store` is the lazy value that its result belongs to, if any; `taped` is the arrow whose application to `args`
+    it is, where what it emits since `mark` is to be kept.
+    """
+
+    __slots__ = ("args", "dst", "instructions", "mark", "origin", "parent", "pc", "regs", "store", "taped")
 
     def __init__(self, instructions: tuple[Any, ...], regs: list[Any], origin: Choice | None) -> None:
         self.instructions = instructions
@@ -68,6 +73,7 @@ class Frame:
         self.dst = 0
         self.parent: Frame | None = None
         self.store: Choice | Deferred | None = None
+        self.taped: Choice | Deferred | None = None
 
 
 # Frames of `seq` and `shared` run these; their registers are listed where the frames are made.
@@ -283,6 +289,7 @@ class Calls:
 
     def apply(self, f: Value, args: tuple[Tensor, ...], origin: Choice | None, span: Span | None) -> Value:
         """Apply an arrow to tensors."""
+        taped = None
         while True:
             cls = f.__class__
             if cls is Choice:
@@ -292,15 +299,22 @@ class Calls:
                     frame = self.denote(f)
                     if frame is not None:
                         return frame
+                elif not self.trace.sharing:
+                    # Applied before: keep what it emits this time, and play it from then on.
+                    if f.tape is None:
+                        taped = taped or f
+                    elif f.tape.fits(args):
+                        return self.trace.replay(f.tape, args, f)
                 origin = f
                 span = None
                 f = f.denotation
             elif cls is Bound:
-                return self._enter(f.code, f.args, args, origin, span)
+                frame = self._enter(f.code, f.args, args, origin, span)
+                return frame if taped is None else self._taped(frame, taped, args)
             elif cls is Sequence:
                 # items, how often, next item, rounds done, current tensors, result
-                regs = [f.items, f.count, 0, 0, args, MISSING]
-                return Frame(_RUN_SEQUENCE, regs, origin)
+                frame = Frame(_RUN_SEQUENCE, [f.items, f.count, 0, 0, args, MISSING], origin)
+                return frame if taped is None else self._taped(frame, taped, args)
             elif isinstance(f, Op):
                 return self.trace.emit(f, args, origin, span)
             elif isinstance(f, Deferred):
@@ -308,6 +322,11 @@ class Calls:
                     frame = self.resolve(f, tuple([t.type for t in args]))
                     if frame is not None:
                         return frame
+                elif not self.trace.sharing and f.repeatable:
+                    if f.tape is None:
+                        taped = taped or f
+                    elif f.tape.fits(args):
+                        return self.trace.replay(f.tape, args, origin)
                 if isinstance(f.function, Choice):
                     origin = f.function
                 f = f.denotation
@@ -325,6 +344,12 @@ class Calls:
                 return Frame(_RUN_SHARED, [f, args, MISSING, False], origin)
             else:
                 raise Infeasible("V006", f"{kind_name(f)} cannot be applied to tensors", None, origin, span)
+
+    def _taped(self, frame: Frame, arrow: Choice | Deferred, args: tuple[Tensor, ...]) -> Frame:
+        frame.taped = arrow
+        frame.args = args
+        frame.mark = Mark(self.trace)
+        return frame
 
     def _enter(
         self, code: Code, values: tuple[Value, ...], args: tuple[Tensor, ...], origin: Choice | None, span: Span | None

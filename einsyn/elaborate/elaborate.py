@@ -51,7 +51,7 @@ class Elaboration:
         paths: dict[Choice, Path] = {}
         operations: list[Operation] = []
         types: list[TensorType] = [t.type for t in self.inputs]
-        for op, signature, inputs, outputs, owner, origin, span in self.trace.records:
+        for op, signature, inputs, outputs, owner, origin, span in self.trace.written_out():
             types.extend(t.type for t in outputs)
             if span is None and origin is not None and origin.production is not None:
                 span = origin.production.span
@@ -117,7 +117,7 @@ def elaborate(
             arrow = Bound(program.wrapper, (root,))
         elif program.main is not None:
             arrow = _main(machine, program.main, root)
-        result.outputs = _tensors(machine.run(_application(arrow, result.inputs)))
+        result.outputs = _tensors(machine.run_arrow(arrow, result.inputs))
         _complete(machine, root)
         if output is not None:
             _check_output(result, output)
@@ -141,13 +141,6 @@ def _main(machine: Machine, main: Code, root: Choice) -> Value:
     wrapper = machine.run(Frame(main.instructions, main.template.copy(), root))
     instructions = ((int(I.CALL), 2, 0, (1,), None, None, main.span), (int(I.RETURN), 2))
     return machine.run(Frame(instructions, [wrapper, root, None], root))
-
-
-def _application(arrow: Value, tensors: tuple[Tensor, ...]) -> Frame:
-    registers = tuple(range(1, len(tensors) + 1))
-    dst = len(tensors) + 1
-    instructions = ((int(I.CALL), dst, 0, registers, None, None, None), (int(I.RETURN), dst))
-    return Frame(instructions, [arrow, *tensors, None], None)
 
 
 def _tensors(outcome: Value) -> tuple[Tensor, ...]:
@@ -204,7 +197,7 @@ def _check_requirements(program: Program, machine: Machine, result: Elaboration)
         "params": trace.params,
         "macs": trace.macs,
         "memory": result.memory,
-        "ops": len(trace.records),
+        "ops": trace.ops,
         "depth": result.depth,
         "size": result.size,
     }

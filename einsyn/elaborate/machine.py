@@ -15,7 +15,7 @@ from einsyn.elaborate.calls import Calls, Frame
 from einsyn.elaborate.code import MISSING, I
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
-from einsyn.elaborate.values import Deferred, Tensor, kind_name
+from einsyn.elaborate.values import Deferred, Tensor, Value, kind_name
 
 _CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (int(i) for i in (I.CALL, I.FORCE, I.RETURN, I.UNPACK, I.BINARY))
 _UNARY, _JUMP, _BRANCH, _MOVE, _BUILTIN = (int(i) for i in (I.UNARY, I.JUMP, I.BRANCH, I.MOVE, I.BUILTIN))
@@ -28,6 +28,17 @@ _END: Final = object()
 
 class Machine(Calls):
     """One elaboration: see `Calls` for its state and `run` for its loop."""
+
+    def run_arrow(self, arrow: Value, args: tuple[Tensor, ...]) -> Value:
+        """Apply an arrow to tensors and return its result. Raises Infeasible."""
+        while True:
+            result = self.apply(arrow, args, None, None)
+            if result.__class__ is not Frame:
+                return result
+            again = result.store is not None
+            result = self.run(result)
+            if not again:
+                return result
 
     def run(self, frame: Frame) -> Any:
         """Run a frame to its end and return its result. Raises Infeasible."""
@@ -169,6 +180,8 @@ class Machine(Calls):
                 if code == _RETURN:
                     value = regs[instruction[1]]
                     parent = frame.parent
+                    if frame.taped is not None:
+                        frame.taped.tape = self.trace.tape(frame.args, frame.mark, value)
                     if frame.store is not None:
                         frame.store.denotation = value
                     elif parent is not None:

@@ -23,7 +23,7 @@ def tensor_binary(symbol: str, a: Any, b: Any) -> tuple[list[Op], tuple[Tensor, 
     """The operations for `a symbol b`: the first takes the operands, each other what came before."""
     cls = _BROADCAST.get(symbol)
     if cls is not None and a.__class__ is Tensor and b.__class__ is Tensor:
-        if symbol == "+" and a.type.sizes == b.type.sizes and a.type.axes == b.type.axes:
+        if symbol == "+" and a.type.sizes == b.type.sizes and a.type.batched == b.type.batched:
             cls = Add
         return [cls.configure()], (a, b)
     if symbol in ("+", "-", "*", "/"):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.tape import Mark, Record, Replay, Tape, written_out
 from einsyn.elaborate.values import Tensor
 from einsyn.ir.mismatch import Mismatch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from einsyn.derivation.choice import Choice
     from einsyn.diagnostics import Span
     from einsyn.elaborate.limits import Limits
     from einsyn.elaborate.values import Shared
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
-
-# operation, signature, inputs, outputs, weight owner, derivation node, place
-Record = tuple["Op", "Signature", tuple[Tensor, ...], tuple[Tensor, ...], "int | None", "Choice | None", "Span | None"]
 
 _HISTORY: Final = 4
 _NO_LIMIT: Final = 1 << 62
@@ -37,6 +37,7 @@ class Trace:
         "max_memory",
         "max_ops",
         "max_params",
+        "ops",
         "owners",
         "params",
         "records",
@@ -50,7 +51,9 @@ class Trace:
         self.max_params = _bound(limits.max_params)
         self.max_macs = _bound(limits.max_macs)
         self.max_memory = _bound(limits.max_memory)
-        self.records: list[Record] = []
+        # Records of operations, and of arrows applied again; `written_out` has the operations alone.
+        self.records: list[Record | Replay] = []
+        self.ops = 0
         self.values = 0
         self.params = 0
         self.macs = 0
@@ -81,7 +84,7 @@ class Trace:
         if signature.macs:
             self.macs += signature.macs
             if self.macs > self.max_macs:
-                raise Infeasible("L003", f"more than max_macs={self.max_macs} multiply-accumulates", None, origin, span)
+                raise self._too_many_macs(origin, span)
         self.activations += signature.output_bytes
         if self.activations + self.state > self.max_memory:
             here = signature.output_bytes + sum([t.type.bytes for t in inputs])
@@ -96,10 +99,53 @@ class Trace:
             outputs = tuple([Tensor(values + i, t) for i, t in enumerate(types)])
             self.values = values + len(types)
         self.records.append((op, signature, inputs, outputs, owner, origin, span))
-        if len(self.records) > self.max_ops:
-            hint = f"raise it with `//@ max_ops {2 * self.max_ops}` in the space"
-            raise Infeasible("L001", f"more than max_ops={self.max_ops} operations", hint, origin, span)
+        self.ops += 1
+        if self.ops > self.max_ops:
+            raise self._too_many_ops(origin, span)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def tape(self, inputs: tuple[Tensor, ...], start: Mark, result: Any) -> Tape | None:
+        """What has been emitted since a mark, to be played again; None where the inputs cannot be told apart."""
+        if len({t.index for t in inputs}) < len(inputs):
+            return None
+        results = (result,) if isinstance(result, Tensor) else result
+        if results.__class__ is not tuple or not all(t.__class__ is Tensor for t in results):
+            return None
+        return Tape(inputs, self.records, start, Mark(self), result)
+
+    def replay(self, tape: Tape, args: tuple[Tensor, ...], origin: Choice | None) -> Any:
+        """Emit what a tape holds once more, with fresh weights. Raises Infeasible."""
+        start, end = tape.start, tape.end
+        replay = Replay(tape, args, self.values, len(self.owners))
+        self.records.append(replay)
+        self.values += end.values - start.values
+        self.owners.extend(self.owners[start.owners : end.owners])
+        self.state += end.state - start.state
+        self.activations += end.activations - start.activations
+        self.ops += end.ops - start.ops
+        self.params += end.params - start.params
+        self.macs += end.macs - start.macs
+        if self.ops > self.max_ops:
+            raise self._too_many_ops(origin, None)
+        if self.params > self.max_params:
+            raise self._too_many_params(origin, None)
+        if self.macs > self.max_macs:
+            raise self._too_many_macs(origin, None)
+        return replay.result()
+
+    def written_out(self) -> Iterator[Record]:
+        """Every operation in order of emission."""
+        return written_out(self.records)
+
+    def _too_many_ops(self, origin: Choice | None, span: Span | None) -> Infeasible:
+        hint = f"raise it with `//@ max_ops {2 * self.max_ops}` in the space"
+        return Infeasible("L001", f"more than max_ops={self.max_ops} operations", hint, origin, span)
+
+    def _too_many_params(self, origin: Choice | None, span: Span | None) -> Infeasible:
+        return Infeasible("L002", f"more than max_params={self.max_params} parameters", None, origin, span)
+
+    def _too_many_macs(self, origin: Choice | None, span: Span | None) -> Infeasible:
+        return Infeasible("L003", f"more than max_macs={self.max_macs} multiply-accumulates", None, origin, span)
 
     def _own(self, signature: Signature, op: Op, origin: Choice | None, span: Span | None) -> int:
         """The weight set that an operation uses: a new one, or inside `shared` the one of the first time."""
@@ -119,7 +165,7 @@ class Trace:
             self.state += signature.state_bytes
             self.params += signature.param_count
             if self.params > self.max_params:
-                raise Infeasible("L002", f"more than max_params={self.max_params} parameters", None, origin, span)
+                raise self._too_many_params(origin, span)
         else:
             first = self.owners[found]
             if first.params != signature.params or first.buffers != signature.buffers:
@@ -137,7 +183,7 @@ class Trace:
 
     def history(self, tensor: Tensor) -> str:
         """How a tensor came about, for messages: `%4: f32[B, s:196, d:64]  im2col(...) > linear(...)`."""
-        producers = {t.index: record for record in self.records for t in record[3]}
+        producers = {t.index: record for record in self.written_out() for t in record[3]}
         steps: list[str] = []
         place = ""
         current = tensor

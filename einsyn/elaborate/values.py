@@ -54,13 +54,19 @@ class Bound:
 class Deferred:
     """Values applied to something that is not chosen yet; worked out when applied or inspected."""
 
-    __slots__ = ("args", "denotation", "function", "named")
+    __slots__ = ("args", "denotation", "function", "named", "tape")
 
-    def __init__(self, function: object, args: list[object], named: dict[str, object]) -> None:
+    def __init__(self, function: Value, args: list[Value], named: dict[str, Value]) -> None:
         self.function = function
         self.args = args
         self.named = named
-        self.denotation: object = UNSET
+        self.denotation: Value = UNSET
+        self.tape: Value = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether nothing but the types it is applied to can change what it emits."""
+        return all(isinstance(a, int | float | str | Op | Choice | None) for a in (*self.args, *self.named.values()))
 
 
 class Sequence:

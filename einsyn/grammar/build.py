@@ -124,9 +124,9 @@ class Builder:
 
     def _check_drawable(self, rules: Sequence[Rule], start: Rule) -> None:
         rows = {r: [p.symbols for p in r.drawable] for r in rules}
-        ends = productive(rows)
+        ends, drawn = productive(rows), reachable(rows, start)
         for rule in rules:
-            if rule in reachable(rows, start) and rule not in ends:
+            if rule in drawn and rule not in ends:
                 self._report.error("G095", f"draws from `{rule.name}` never end: what would end them has probability zero",
                                    rule.span, "give an alternative that ends a probability above zero")  # fmt: skip
                 return

@@ -11,23 +11,22 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lark.common import LexerConf, ParserConf
+from lark.common import LexerConf
 from lark.exceptions import UnexpectedInput
 from lark.grammar import NonTerminal
 from lark.grammar import Rule as LarkRule
 from lark.grammar import Terminal as LarkTerminal
 from lark.lexer import ContextualLexer, LexerState, Pattern, PatternRE, PatternStr, TerminalDef
+from lark.parsers.grammar_analysis import LR0ItemSet, RulePtr
 from lark.parsers.lalr_analysis import IntParseTable, LALR_Analyzer, ParseTable, Reduce, Shift
-from lark.utils import TextSlice
+from lark.utils import TextSlice, classify
 
-from einsyn.grammar.graph import components
+from einsyn.grammar.graph import components, nullable
 from einsyn.grammar.model import Production, Rule, Terminal
 from einsyn.grammar.sentence_errors import NotInDomain, SentenceErrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from lark.parsers.grammar_analysis import LR0ItemSet, RulePtr
 
 Node = TypeVar("Node")
 # What a terminal with several texts contributes: the terminal, the number of the text, the text.
@@ -48,9 +47,26 @@ class Conflict:
 
 
 class _Analyzer(LALR_Analyzer):
-    """Lark's analyzer; conflicts are collected instead of resolved, and nothing recurses."""
+    """Lark's analyzer, where conflicts are collected instead of resolved, and nothing recurses.
+
+    Lark's constructor also computes FOLLOW sets, which LALR does not need and which take minutes for
+    productions of some hundred symbols; so this one does the rest of its work.
+    """
 
     conflicts: list[tuple[str, list[LarkRule], list[RulePtr]]]
+
+    def __init__(self, rules: list[LarkRule], start: str, empty: set[str]) -> None:
+        self.debug, self.strict = False, True
+        root = LarkRule(NonTerminal(f"$root_{start}"), [NonTerminal(start)])
+        self.lr0_rules_by_origin = classify([*rules, root], lambda r: r.origin)
+        closure = self.expand_rule(root.origin, self.lr0_rules_by_origin)
+        self.lr0_start_states = {start: LR0ItemSet([RulePtr(root, 0)], closure)}
+        self.NULLABLE = {NonTerminal(name) for name in empty}
+        self.nonterminal_transitions = []
+        self.directly_reads: dict[Any, set[Any]] = defaultdict(set)
+        self.reads: dict[Any, set[Any]] = defaultdict(set)
+        self.includes: dict[Any, set[Any]] = defaultdict(set)
+        self.lookback: dict[Any, set[Any]] = defaultdict(set)
 
     def compute_lookaheads(self) -> None:
         reads = _propagate(self.nonterminal_transitions, self.reads, self.directly_reads)
@@ -126,7 +142,10 @@ class Tables:
                 NonTerminal(s.symbol) if isinstance(s, Rule) else LarkTerminal(s.symbol) for s in production.symbols
             ]
             rules.append(LarkRule(NonTerminal(production.rule.symbol), symbols, production.index))
-        analyzer = _Analyzer(ParserConf(rules, {}, [start.symbol]))
+        rows: dict[Rule, list[tuple[Rule | Terminal, ...]]] = defaultdict(list)
+        for production in productions:
+            rows[production.rule].append(production.symbols)
+        analyzer = _Analyzer(rules, start.symbol, {r.symbol for r in nullable(rows)})
         analyzer.compute_lalr()
         self.conflicts = [
             Conflict(token, [productions[r.order] for r in ended], [(productions[i.rule.order], i.index) for i in going_on])

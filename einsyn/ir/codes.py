@@ -31,6 +31,8 @@ TYPE_CODES: Final[dict[str, str]] = {
     "T030": "a type is not written correctly",
     "T031": "a type has an axis that is no name, or an axis or kind that is unknown",
     "T032": "a size in a type is not a positive integer or a symbol",
+    "T050": "a shared arrow is applied where its weights would have other shapes",
+    "T060": "the output of the network is not the declared one",
 }
 
 TEXT_CODES: Final[dict[str, str]] = {
@@ -53,4 +55,6 @@ BACKEND_CODES: Final[dict[str, str]] = {
     "B006": "the file cannot be written",
     "B007": "onnxruntime cannot load or run the model",
     "B008": "a parameter is missing from the state dict or has another shape",
+    "B010": "torch and onnxruntime give different outputs",
+    "B011": "an ONNX file does not say which architecture it is",
 }

@@ -1,0 +1,115 @@
+"""Every stable code of a diagnostic with its meaning, collected from all parts of einsyn.
+
+The letter is the family. A code never changes its meaning; a code that is not used any more is not given away again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from einsyn.grammar.codes import CODES as GRAMMAR_CODES
+from einsyn.ir.codes import BACKEND_CODES, TEXT_CODES, TYPE_CODES
+
+FAMILIES: Final[dict[str, str]] = {
+    "A": "the text of an architecture",
+    "B": "backends: torch and ONNX",
+    "D": "definitions, and what alternatives denote",
+    "F": "files",
+    "G": "the grammar of a space and its pragmas and directives",
+    "I": "the text form of the graph",
+    "L": "limits",
+    "S": "sampling",
+    "T": "tensor types",
+    "U": "usage: arguments, options, parameters",
+    "V": "values while definitions run",
+    "X": "einsyn itself",
+}
+
+DEFINITION_CODES: Final[dict[str, str]] = {
+    "D001": "a character starts no token of the definition language",
+    "D002": "a definition breaks the syntax",
+    "D003": "an expression nests too deeply or is too long",
+    "D004": "a parameter is given twice or stands in a wrong place",
+    "D005": "an argument is given twice or stands in a wrong place",
+    "D006": "a number is too long or out of range",
+    "D010": "a name is not bound",
+    "D011": "a call gives a wrong number of arguments",
+    "D012": "something is called that is neither an arrow nor a macro",
+    "D013": "a call names an argument that does not exist",
+    "D020": "definitions call each other in a circle",
+    "D030": "an alternative with no or several children has no name",
+    "D031": "an alternative denotes neither a definition nor a primitive",
+    "D032": "an alternative gives what it denotes a wrong number of arguments",
+    "D033": "an alternative gives a primitive an attribute that it refuses",
+    "D034": "the alternatives of a rule await different arguments or tensors",
+    "D041": "a primitive is given an attribute that it does not have, or one too many",
+    "D042": "a primitive is not given an attribute that it needs",
+    "D050": "the space declares no input",
+}
+
+VALUE_CODES: Final[dict[str, str]] = {
+    "V001": "a division of integers leaves a remainder",
+    "V002": "a value has the wrong kind for what is done with it",
+    "V003": "an index is out of range, or a list is empty",
+    "V004": "a list has another length than is needed",
+    "V005": "a `require` does not hold",
+    "V006": "something is applied to what it cannot take, or gives what is not expected",
+    "V007": "the result of a calculation is no finite number, or too long",
+}
+
+LIMIT_CODES: Final[dict[str, str]] = {
+    "L001": "more operations than `max_ops`",
+    "L002": "more parameters than `max_params`",
+    "L003": "more multiply-accumulates than `max_macs`",
+    "L004": "more memory than `max_memory`",
+    "L005": "a derivation deeper than `max_depth`",
+    "L006": "more productions than `max_size`, or a list of more than 100,000 elements",
+    "L007": "definitions run for more steps than any network of the permitted size needs",
+}
+
+SAMPLING_CODES: Final[dict[str, str]] = {
+    "S001": "too many draws in a row were rejected",
+    "S002": "fewer different architectures exist, or were found, than were asked for",
+}
+
+FILE_CODES: Final[dict[str, str]] = {
+    "F007": "a line of an `.arch` file is not understood",
+    "F008": "a file is not an ONNX model, or its metadata is damaged",
+    "F009": "a file cannot be written",
+}
+
+USAGE_CODES: Final[dict[str, str]] = {
+    "U000": "the command line has an unknown command or option, or lacks an argument",
+    "U001": "there is no such limit",
+    "U003": "a count or limit is negative",
+    "U004": "the space has no reference of that name",
+    "U005": "there is no shipped space of that name",
+    "U006": "the space has no profile of that name",
+    "U007": "the space has no input of that name, or several inputs and none was named",
+    "U008": "the type given for an input is not a type",
+    "U009": "a limit on the command line is not a whole number",
+    "U012": "an architecture is missing on the command line",
+    "U013": "an output file is neither `.py` nor `.onnx`",
+    "U014": "an option is not of the form NAME=VALUE, or gives a name twice",
+    "U015": "there is no operation of that name",
+}
+
+INTERNAL_CODES: Final[dict[str, str]] = {
+    "X001": "an error inside einsyn, which is a bug",
+}
+
+TABLES: Final[tuple[dict[str, str], ...]] = (
+    GRAMMAR_CODES,
+    TYPE_CODES,
+    TEXT_CODES,
+    BACKEND_CODES,
+    DEFINITION_CODES,
+    VALUE_CODES,
+    LIMIT_CODES,
+    SAMPLING_CODES,
+    FILE_CODES,
+    USAGE_CODES,
+    INTERNAL_CODES,
+)
+
+CODES: Final[dict[str, str]] = {code: meaning for table in TABLES for code, meaning in sorted(table.items())}
