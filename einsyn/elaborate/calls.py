@@ -114,9 +114,10 @@ class Calls:
         depth = choice.depth
         if depth > self.depth:
             self.depth = depth
-        if self.size > self.max_size:
-            raise Infeasible("L006", f"more than {self.max_size} productions (max_size)", None, choice)
-        if depth > self.max_depth:
+        if self.size > self.max_size or depth > self.max_depth:
+            choice.children = []
+            if self.size > self.max_size:
+                raise Infeasible("L006", f"more than {self.max_size} productions (max_size)", None, choice)
             raise Infeasible("L005", f"more than max_depth={self.max_depth} productions deep", None, choice)
         slots = answer.slots
         depth += 1
