@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from einsyn.ir.mismatch import Mismatch
     from einsyn.ir.types import TensorType
-    from einsyn.load import load
+    from einsyn.loading import load
     from einsyn.ops import OPS
     from einsyn.ops.op import Op, Param
     from einsyn.sampling import Sampler
@@ -88,7 +88,7 @@ _HOME = {
     ),
     "ir.mismatch": ("Mismatch",),
     "ir.types": ("TensorType",),
-    "load": ("load",),
+    "loading": ("load",),
     "ops": ("OPS",),
     "ops.op": ("Op", "Param"),
     "sampling": ("Sampler",),
@@ -102,7 +102,6 @@ def __getattr__(name: str) -> object:
     module = _MODULE_OF.get(name)
     if module is None:
         raise AttributeError(f"module 'einsyn' has no attribute {name!r}")
-    # `einsyn.load` is the function: it replaces the submodule of that name, which importing binds here.
     loaded = import_module(f"einsyn.{module}")
     for each in _HOME[module]:
         globals()[each] = getattr(loaded, each)

@@ -36,7 +36,7 @@ class ArchitectureError(EinsynError):
 
 
 class InfeasibleError(EinsynError):
-    """A derivation does not type-check (T...) or exceeds a limit (L...)."""
+    """A derivation does not type-check (T...), fails in a definition (V...) or exceeds a limit (L...)."""
 
 
 class SamplingError(EinsynError):

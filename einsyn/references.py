@@ -61,7 +61,7 @@ class References:
             raise UsageError(Diagnostic("U004", f"`{space.name}` has no reference `{name}`", hint=hint))
         text, stated_params, stated_inputs = read_architecture(self._folder / f"{name}.arch")
         if (stated_params or stated_inputs) and not profiled:
-            from einsyn.load import load
+            from einsyn.loading import load
 
             space = load(
                 self._file,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import einsyn
 from einsyn.ops import attributes as attr
@@ -33,11 +34,11 @@ class LayerScale(einsyn.Op, name="layer_scale"):
         """The factors."""
         return {"weight": einsyn.Param((types[0].size(-1),), f"constant {self.start!r}")}
 
-    def torch(self, ctx: object) -> str:
+    def torch(self, ctx: Any) -> str:
         """A product; torch broadcasts over the leading axes."""
         return f"{ctx.inputs[0]} * {ctx.parameter('weight')}"
 
-    def onnx(self, ctx: object) -> str:
+    def onnx(self, ctx: Any) -> str:
         """A Mul; ONNX broadcasts in the same way."""
         return ctx.node("Mul", [ctx.inputs[0], ctx.weight("weight")])
 
@@ -66,11 +67,13 @@ def main() -> None:
     assert found.verified
 
     # Attributes are checked like those of any other operation.
+    code = ""
     try:
         LayerScale.configure("much")
     except einsyn.Mismatch as mismatch:
-        print(f"{mismatch.code}: {mismatch.message}")
-        assert mismatch.code == "T004"
+        code = mismatch.code
+        print(f"{code}: {mismatch.message}")
+    assert code == "T004"
 
 
 if __name__ == "__main__":

@@ -34,13 +34,13 @@ def main() -> None:
 
     # The space's own `require` line rejects what costs too much.
     big = "/conv128x3/conv128x3/conv128x3/conv128x3"
+    code = ""
     try:
         space.parse(big)
     except einsyn.InfeasibleError as error:
+        code = error.code
         print(f"\n{error}")
-        assert error.code == "V005"
-    else:
-        raise AssertionError(f"{big} has more than 50 million MACs")
+    assert code == "V005"
 
     # A mistake in a space is told with its place.
     with TemporaryDirectory() as folder:
@@ -49,12 +49,11 @@ def main() -> None:
         try:
             einsyn.load(wrong)
         except einsyn.GrammarError as error:
+            code = error.code
             found = error.diagnostics[0]
             place = f"{found.span.line}:{found.span.column}" if found.span else ""
             print(f"\n{found.code} at {place}: {found.message} ({found.hint})")
-            assert found.code == "D031"
-        else:
-            raise AssertionError("the alias is misspelled")
+    assert code == "D031"
 
 
 if __name__ == "__main__":

@@ -33,10 +33,11 @@ def stripes(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def pick() -> einsyn.Architecture:
-    """The net with most MACs among 40 draws within a budget."""
+    """The largest of 300 draws within a budget that look at patches and are more than linear."""
     space = einsyn.load("einspace", input=f"3x{SIZE}x{SIZE}", params={"classes": CLASSES})
-    drawn = space.sample(40, seed=1, max_params=300_000, max_macs=3_000_000)
-    return max(drawn, key=lambda arch: arch.macs)
+    drawn = space.sample(300, seed=2, max_params=200_000, max_macs=1_000_000)
+    wanted = [a for a in drawn if {"im2col", "leaky_relu"} <= a.ops.keys() and a.ops.get("linear", 0) >= 3]
+    return max(wanted, key=lambda arch: arch.macs)
 
 
 def accuracy(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
@@ -68,7 +69,7 @@ def main() -> None:
             total += loss.item() * len(batch)
         losses.append(total / len(images))
         print(f"epoch {epoch + 1}: loss {losses[-1]:.3f}, test accuracy {accuracy(net, test_images, test_labels):.3f}")
-    assert losses[-1] < 0.8 * losses[0], "the loss falls"
+    assert losses[-1] < 0.5 * losses[0], "the loss falls"
 
     found = arch.verify(module=net)
     print(f"the trained net as ONNX: agrees {found.verified}, largest difference {found.difference:.2g}")

@@ -101,7 +101,7 @@ def space_of(
     space: str, input_: list[str] | None, set_: list[str] | None, profile: str | None, bounds: dict[str, int | None]
 ) -> Space:
     """The space that a command line names."""
-    from einsyn.load import load
+    from einsyn.loading import load
 
     return load(space, input=inputs(input_), params=pairs("--set", set_), profile=profile, **bounds)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.values import kind_name
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_LIST: Final = 100_000
+MAX_NESTING: Final = 50
 _MAX_BITS: Final = 4096
 
 
@@ -76,9 +77,25 @@ def _power(a: Any, b: Any) -> Any:
 
 
 def _comparable(value: object) -> bool:
-    if value.__class__ is tuple:
-        return all(map(_comparable, value))  # type: ignore[arg-type]  # a tuple
-    return value is None or isinstance(value, int | float | str | TensorType)
+    """Whether a value can be compared; lists that are too much to go through make the draw infeasible."""
+    pending = [(value, 0)]
+    seen = 0
+    while pending:
+        item, depth = pending.pop()
+        if isinstance(item, tuple):
+            items = cast("tuple[object, ...]", item)
+            seen += len(items)
+            if seen > MAX_LIST or depth == MAX_NESTING:
+                raise too_much()
+            pending.extend([(each, depth + 1) for each in items])
+        elif item is not None and not isinstance(item, int | float | str | TensorType):
+            return False
+    return True
+
+
+def too_much() -> Infeasible:
+    """The refusal of a list of lists that nobody could go through."""
+    return Infeasible("L006", f"a list holds more than {MAX_LIST} elements in all or nests over {MAX_NESTING} deep")
 
 
 def _equal(symbol: str, a: Any, b: Any) -> bool:

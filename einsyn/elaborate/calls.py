@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
+from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
 from einsyn.elaborate.code import MISSING, Code, I
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tape import Mark
@@ -178,6 +179,12 @@ class Calls:
         except Mismatch as m:
             raise Infeasible(m.code, m.message, m.hint, origin, span) from None
 
+    def burn(self) -> None:
+        """Count an evaluation step; so that what emits nothing ends too."""
+        self.fuel -= 1
+        if self.fuel < 0:
+            raise Infeasible("L007", "the definitions run for too many steps", "raise max_ops, or repeat less often")
+
     # Lazy values.
 
     def resolve(self, lazy: Value, types: Types | None = None) -> Frame | None:
@@ -209,13 +216,16 @@ class Calls:
             value = value.denotation
         return value, None
 
-    def forced(self, value: Value) -> tuple[Value, Frame | None]:
+    def forced(self, value: Value, depth: int = 0) -> tuple[Value, Frame | None]:
         """Like `value`, for all that a list holds as well."""
         value, frame = self.value(value)
         if frame is None and value.__class__ is tuple:
+            if depth == MAX_NESTING:
+                raise too_much()
+            self.burn()
             items: list[Value] = []
             for item in value:
-                item, frame = self.forced(item)
+                item, frame = self.forced(item, depth + 1)
                 if frame is not None:
                     return None, frame
                 items.append(item)

@@ -16,6 +16,7 @@ from einsyn.elaborate.code import MISSING, I
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
 from einsyn.elaborate.values import Deferred, Tensor, Value, kind_name
+from einsyn.ir.mismatch import Mismatch
 
 _CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (int(i) for i in (I.CALL, I.FORCE, I.RETURN, I.UNPACK, I.BINARY))
 _UNARY, _JUMP, _BRANCH, _MOVE, _BUILTIN = (int(i) for i in (I.UNARY, I.JUMP, I.BRANCH, I.MOVE, I.BUILTIN))
@@ -202,12 +203,9 @@ class Machine(Calls):
             if cause.span is None and instruction is not None and isinstance(instruction[-1], Span):
                 cause.span = instruction[-1]
             raise
-
-    def burn(self) -> None:
-        """Count an evaluation step; so that what emits nothing ends too."""
-        self.fuel -= 1
-        if self.fuel < 0:
-            raise Infeasible("L007", "the definitions run for too many steps", "raise max_ops, or repeat less often")
+        except Mismatch as m:  # a function asks a tensor for an axis that it lacks
+            span = instruction[-1] if isinstance(instruction[-1], Span) else None
+            raise Infeasible(m.code, m.message, m.hint, frame.origin, span) from None
 
     def _sequence(self, regs: list[Any], frame: Frame) -> Any:
         """Go on with `seq` or `repeat`: the result, or a frame to run for the next item."""

@@ -42,6 +42,7 @@ def count(grammar: Grammar, *, all: bool = False, sizes: int | None = None) -> i
     """Number of derivations from `start`, or None where there are infinitely many.
 
     Args:
+        grammar: a loaded grammar.
         all: include derivations of probability zero.
         sizes: count only those of at most this many productions.
     """
@@ -53,9 +54,7 @@ def count(grammar: Grammar, *, all: bool = False, sizes: int | None = None) -> i
 def count_rule(start: Rule, productions: Mapping[Rule, Sequence[Production]], *, all: bool = False) -> int | None:
     """Number of derivations from one rule; None where there are infinitely many."""
     finite = productive({r: [p.slots for p in ps] for r, ps in productions.items()})
-    useful = {
-        r: [p for p in ps if all_in(p.slots, finite)] for r, ps in productions.items() if r in finite
-    }
+    useful = {r: [p for p in ps if all_in(p.slots, finite)] for r, ps in productions.items() if r in finite}
     if start not in useful:
         return 0
     rows = {r: [p.slots for p in ps] for r, ps in useful.items()}

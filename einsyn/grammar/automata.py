@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,11 +84,12 @@ class PatternAutomaton(Automaton):
         from interegular.fsm import anything_else
 
         try:
-            machine = interegular.parse_pattern(pattern).to_fsm().reduce()
+            parsed: Any = interegular.parse_pattern(pattern)
+            machine: Any = parsed.to_fsm().reduce()
         except (interegular.Unsupported, interegular.InvalidSyntax, NotImplementedError) as error:
             raise ValueError(str(error)) from None
-        self._map = machine.map
-        self._finals = machine.finals
+        self._map: dict[int, dict[int | None, int]] = machine.map
+        self._finals: frozenset[int] = machine.finals
         self._keys: dict[str, int] = {}
         self._other: int | None = None
         for symbol, key in machine.alphabet.items():
@@ -96,7 +97,7 @@ class PatternAutomaton(Automaton):
                 self._other = key
             else:
                 self._keys[symbol] = key
-        self.initial = machine.initial
+        self.initial: int = machine.initial
         self._live = {state for state in self._map if machine.islive(state)}
 
     def step(self, state: int, char: str) -> int | None:

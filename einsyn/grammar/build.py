@@ -85,8 +85,12 @@ class Builder:
             if len(component) > 1 or component[0] in edges[component[0]]:  # others only lead to such a circle
                 rule, *others = sorted(component, key=lambda r: (r.span.line, r.span.column))
                 needs = "it" if not others else f"it or {' or '.join(f'`{r.name}`' for r in others[:4])}"
-                self._report.error("G027", f"the rule `{rule.name}` can never end: every alternative needs {needs} again",
-                                   rule.span, "add an alternative that does not lead back to it")  # fmt: skip
+                self._report.error(
+                    "G027",
+                    f"the rule `{rule.name}` can never end: every alternative needs {needs} again",
+                    rule.span,
+                    "add an alternative that does not lead back to it",
+                )
         self._report.check()
 
     def _check_duplicates(self) -> None:
@@ -107,28 +111,45 @@ class Builder:
         text = " ".join(s.name for s in expansion.symbols) or "nothing"
         span = body.definition.alternatives[number].span
         if number == earlier:
-            self._report.error("G038", f"an alternative of `{body.rule.name}` expands to `{text}` in two ways", span,
-                               "the options or repetitions in it overlap; write the cases out")  # fmt: skip
+            self._report.error(
+                "G038",
+                f"an alternative of `{body.rule.name}` expands to `{text}` in two ways",
+                span,
+                "the options or repetitions in it overlap; write the cases out",
+            )
         else:
             where = body.definition.alternatives[earlier].span
-            self._report.error("G038", f"two alternatives of `{body.rule.name}` are `{text}`", span,
-                               "leave one of them out", evidence=(f"the other one is at {where}",))  # fmt: skip
+            self._report.error(
+                "G038",
+                f"two alternatives of `{body.rule.name}` are `{text}`",
+                span,
+                "leave one of them out",
+                evidence=(f"the other one is at {where}",),
+            )
 
     def _check_cycles(self, rules: Sequence[Rule]) -> None:
         cycle = unit_cycle({r: self._rows[r] for r in rules})
         if cycle is not None:
             path = " -> ".join(r.name for r in (*cycle, cycle[0]))
-            self._report.error("G039", f"the rule `{cycle[0].name}` derives itself and nothing more", cycle[0].span,
-                               "the same text would have infinitely many derivations; break the circle",
-                               evidence=(path,))  # fmt: skip
+            self._report.error(
+                "G039",
+                f"the rule `{cycle[0].name}` derives itself and nothing more",
+                cycle[0].span,
+                "the same text would have infinitely many derivations; break the circle",
+                evidence=(path,),
+            )
 
     def _check_drawable(self, rules: Sequence[Rule], start: Rule) -> None:
         rows = {r: [p.symbols for p in r.drawable] for r in rules}
         ends, drawn = productive(rows), reachable(rows, start)
         for rule in rules:
             if rule in drawn and rule not in ends:
-                self._report.error("G095", f"draws from `{rule.name}` never end: what would end them has probability zero",
-                                   rule.span, "give an alternative that ends a probability above zero")  # fmt: skip
+                self._report.error(
+                    "G095",
+                    f"draws from `{rule.name}` never end: what would end them has probability zero",
+                    rule.span,
+                    "give an alternative that ends a probability above zero",
+                )
                 return
 
     # Arguments.
@@ -150,16 +171,22 @@ class Builder:
             for number, expansions in enumerate(body.expansions):
                 alternative = body.definition.alternatives[number]
                 if alternative.alias is not None:
-                    self._report.error("G029", f"`{rule.name}` passes its children on and cannot have the alias "
-                                       f"`{alternative.alias}`", alternative.span, "drop the underscore or the alias")  # fmt: skip
+                    self._report.error(
+                        "G029",
+                        f"`{rule.name}` passes its children on and cannot have the alias `{alternative.alias}`",
+                        alternative.span,
+                        "drop the underscore or the alias",
+                    )
                 for expansion in expansions:
                     arity = self._arity_of(expansion)
                     if arity != self._arity[rule]:
                         self._report.error(
-                            "G028", f"the alternatives of `{rule.name}` bind {self._arity[rule]} and {arity} arguments",
-                            alternative.span, "a rule whose name starts with `_` passes its arguments on, always as many; "
+                            "G028",
+                            f"the alternatives of `{rule.name}` bind {self._arity[rule]} and {arity} arguments",
+                            alternative.span,
+                            "a rule whose name starts with `_` passes its arguments on, always as many; "
                             "call it without the underscore to make it one argument",
-                        )  # fmt: skip
+                        )
                         break
         self._report.check()
 
@@ -218,10 +245,11 @@ class Builder:
         for arg in expansion.args:
             if isinstance(arg, Absent) and len({self._arity_of(e) for e in arg.would_be}) > 1:
                 self._report.error(
-                    "G028", f"the choices in an option of `{body.rule.name}` bind different numbers of arguments",
+                    "G028",
+                    f"the choices in an option of `{body.rule.name}` bind different numbers of arguments",
                     body.definition.alternatives[number].span,
                     "without them the option must bind as many `none`; make the option a rule of its own",
-                )  # fmt: skip
+                )
 
     # Productions.
 
@@ -229,8 +257,12 @@ class Builder:
         """The probabilities of the written alternatives; None after an error."""
         pragmas, name = body.entry.pragmas, body.rule.name
         if pragmas.uniform is not None and pragmas.shares:
-            self._report.error("G090", f"the rule `{name}` has `uniform` and other weights", pragmas.uniform,
-                               "`uniform` weighs all alternatives; leave the others out")  # fmt: skip
+            self._report.error(
+                "G090",
+                f"the rule `{name}` has `uniform` and other weights",
+                pragmas.uniform,
+                "`uniform` weighs all alternatives; leave the others out",
+            )
             return None
         number = len(body.definition.alternatives)
         return check_shares(pragmas.shares, number, self._arithmetic, self._report, f"rule `{name}`", body.rule.span)
@@ -261,11 +293,19 @@ class Builder:
                 tokens.append(len(slots))
                 slots[at] = len(slots)
         return Production(
-            index=index, rule=rule, position=position, name="", alias=None,
-            symbols=expansion.symbols, slots=tuple(expansion.symbols[at] for at in slots), tokens=tuple(tokens),
+            index=index,
+            rule=rule,
+            position=position,
+            name="",
+            alias=None,
+            symbols=expansion.symbols,
+            slots=tuple(expansion.symbols[at] for at in slots),
+            tokens=tuple(tokens),
             args=self._arguments(expansion.args, expansion, slots),
-            probability=Fraction(0), log_prob=0.0, span=rule.span,
-        )  # fmt: skip
+            probability=Fraction(0),
+            log_prob=0.0,
+            span=rule.span,
+        )
 
     def _weigh_uniform(self, rules: Sequence[Rule]) -> None:
         """Weigh alternatives by the number of choices below them, for `//@ uniform`."""
@@ -275,8 +315,12 @@ class Builder:
                 continue
             choices = {r: [p for p in r.productions if p.probability] for r in rules}
             if count_rule(rule, choices) is None:
-                self._report.fail("G096", f"`uniform` needs a finite number of choices below `{rule.name}`", span,
-                                  "the rule is recursive; write `p` or `w`")  # fmt: skip
+                self._report.fail(
+                    "G096",
+                    f"`uniform` needs a finite number of choices below `{rule.name}`",
+                    span,
+                    "the rule is recursive; write `p` or `w`",
+                )
             counts = [count_rule(rule, {**choices, rule: [p]}) or 0 for p in rule.productions]
             for production, number in zip(rule.productions, counts, strict=True):
                 production.probability = Fraction(number, sum(counts))

@@ -12,6 +12,7 @@ LALR(1) states merge contexts, so the check can err, on the side of a space too 
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from einsyn.grammar.automata import Automaton, PatternAutomaton, Relation, Trie, relate, shown_text
@@ -74,9 +75,7 @@ class SpacingBuilder:
         ignored: the terminals of `%ignore`.
     """
 
-    def __init__(
-        self, tables: Tables, shapes: dict[str, Shape], ignored: Sequence[Terminal], report: Report
-    ) -> None:
+    def __init__(self, tables: Tables, shapes: dict[str, Shape], ignored: Sequence[Terminal], report: Report) -> None:
         self._tables = tables
         self._shapes = shapes
         self._report = report
@@ -103,7 +102,9 @@ class SpacingBuilder:
                 if relation.a_begins_b:
                     suspicious.extend((state, a, b, relation) for state in states)
         self._report.check()
-        self._space_ignored = any(self._automaton(s).run(" ") is not None and self._is_text(s, " ") for s in self._ignored)
+        self._space_ignored = any(
+            self._automaton(s).run(" ") is not None and self._is_text(s, " ") for s in self._ignored
+        )
         for state, a, b, relation in suspicious:
             for at, text in relation.a_begins_b.items():
                 self._follow(state, a, b, at, text)
@@ -134,8 +135,12 @@ class SpacingBuilder:
                     found = PatternAutomaton(shape.pattern)
                 except ValueError as error:
                     terminal = self._tables.by_symbol[symbol][0]
-                    self._report.fail("G100", f"the pattern of `{terminal.name}` cannot be compared with others: {error}",
-                                      terminal.span, "write it without looking around, back references and the flag x")  # fmt: skip
+                    self._report.fail(
+                        "G100",
+                        f"the pattern of `{terminal.name}` cannot be compared with others: {error}",
+                        terminal.span,
+                        "write it without looking around, back references and the flag x",
+                    )
             self._automata[symbol] = found
         return found
 
@@ -153,7 +158,7 @@ class SpacingBuilder:
                 return False
             texts.extend(shape.texts)
         texts.sort()
-        return not any(b.startswith(a) for a, b in zip(texts, texts[1:], strict=False))
+        return not any(b.startswith(a) for a, b in pairwise(texts))
 
     def _related(self, accepted: frozenset[str]) -> Iterable[tuple[str, str, Relation]]:
         symbols = sorted(accepted)
@@ -179,12 +184,22 @@ class SpacingBuilder:
             other = self._relations.get((b, a))
             if other is None or other.equal is None:  # each pair once
                 text = shown_text(relation.equal)
-                self._collision("G101", f"{text!r} can be {self._name(a)} or {self._name(b)} at the same place", a, b,
-                                "give them disjoint texts, or let one rule choose between them")  # fmt: skip
+                self._collision(
+                    "G101",
+                    f"{text!r} can be {self._name(a)} or {self._name(b)} at the same place",
+                    a,
+                    b,
+                    "give them disjoint texts, or let one rule choose between them",
+                )
         elif relation.b_begins_a is not None and self._goes_first(b, a):
             text = shown_text(relation.b_begins_a)
-            self._collision("G102", f"a text of {self._name(a)} that begins with {text!r} is taken for {self._name(b)}", a, b,
-                            "Lark tries the terminal with the longest possible text first; make their texts distinct")  # fmt: skip
+            self._collision(
+                "G102",
+                f"a text of {self._name(a)} that begins with {text!r} is taken for {self._name(b)}",
+                a,
+                b,
+                "Lark tries the terminal with the longest possible text first; make their texts distinct",
+            )
 
     def _collision(self, code: str, message: str, a: str, b: str, hint: str) -> None:
         first, second = self._tables.by_symbol[a][0], self._tables.by_symbol[b][0]
@@ -276,11 +291,14 @@ class SpacingBuilder:
     def _refuse(self, a: str, b: str, competitor: str, text: str, meets: str, why: str) -> None:
         first, second = self._tables.by_symbol[a][0], self._tables.by_symbol[b][0]
         example = shown_text(text + meets)
-        message = f"`{first.name}` followed by `{second.name}` can be read differently: {example!r} begins as {self._name(competitor)}"
+        message = f"`{first.name}` followed by `{second.name}` can be read differently: {example!r} begins as "
+        message += self._name(competitor)
         if any(d.message == message for d in self._report.errors):
             return
         self._report.error(
-            "G103", message, second.span,
+            "G103",
+            message,
+            second.span,
             'put a literal between them, or let the grammar ignore spaces: `%ignore " "`',
             evidence=(why, f"{first.name} at {first.span}"),
-        )  # fmt: skip
+        )

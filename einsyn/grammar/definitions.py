@@ -30,9 +30,7 @@ class Definitions:
         self._known: dict[Path, dict[str, Definition]] = {}
         self._open: list[Path] = []
 
-    def visible(
-        self, path: Path, uses: Sequence[tuple[str, Span]], own: Sequence[Definition]
-    ) -> dict[str, Definition]:
+    def visible(self, path: Path, uses: Sequence[tuple[str, Span]], own: Sequence[Definition]) -> dict[str, Definition]:
         """Definitions that a file sees; each of its own gets them as its scope."""
         scope: dict[str, Definition] = {}
         self._open.append(path.resolve())
@@ -40,20 +38,32 @@ class Definitions:
             for found in self._use(path, name, span).values():
                 earlier = scope.get(found.name)
                 if earlier is not None and earlier is not found:
-                    self._report.error("G066", f"`{found.name}` is defined by two used files", span,
-                                       "use one of them, or give one definition another name",
-                                       evidence=(f"{earlier.span}", f"{found.span}"))  # fmt: skip
+                    self._report.error(
+                        "G066",
+                        f"`{found.name}` is defined by two used files",
+                        span,
+                        "use one of them, or give one definition another name",
+                        evidence=(f"{earlier.span}", f"{found.span}"),
+                    )
                 scope[found.name] = found
         self._open.pop()
         mine: dict[str, Definition] = {}
         for definition in own:
             if definition.name in mine:
-                self._report.error("G066", f"`{definition.name}` is defined twice", definition.span,
-                                   "give one of them another name",
-                                   evidence=(f"first defined at {mine[definition.name].span}",))  # fmt: skip
+                self._report.error(
+                    "G066",
+                    f"`{definition.name}` is defined twice",
+                    definition.span,
+                    "give one of them another name",
+                    evidence=(f"first defined at {mine[definition.name].span}",),
+                )
             elif definition.name in scope:
-                self._report.note("G067", f"`{definition.name}` replaces a definition of a used file", definition.span,
-                                  f"the other one is at {scope[definition.name].span}")  # fmt: skip
+                self._report.note(
+                    "G067",
+                    f"`{definition.name}` replaces a definition of a used file",
+                    definition.span,
+                    f"the other one is at {scope[definition.name].span}",
+                )
             mine[definition.name] = definition
         scope.update(mine)
         for definition in own:
@@ -64,8 +74,12 @@ class Definitions:
         path = self._sources.find(name, importer, span, _SUFFIXES, "`use`")
         resolved = path.resolve()
         if resolved in self._open:
-            self._report.fail("G074", f"`{name}` uses itself, perhaps through another file", span,
-                              "move what both need into a third file")  # fmt: skip
+            self._report.fail(
+                "G074",
+                f"`{name}` uses itself, perhaps through another file",
+                span,
+                "move what both need into a third file",
+            )
         if len(self._open) > MAX_DEPTH:
             self._report.fail("G074", f"files use each other more than {MAX_DEPTH} deep", span, None)
         if resolved not in self._known:

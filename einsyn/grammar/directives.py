@@ -18,8 +18,19 @@ if TYPE_CHECKING:
 
 LIMITS: Final = ("max_depth", "max_size", "max_ops", "max_params", "max_memory")
 DIRECTIVES: Final = (
-    "einsyn", "input", "output", "param", "main", "define", "use", "require", "profile", "title", "cite", *LIMITS,
-)  # fmt: skip
+    "einsyn",
+    "input",
+    "output",
+    "param",
+    "main",
+    "define",
+    "use",
+    "require",
+    "profile",
+    "title",
+    "cite",
+    *LIMITS,
+)
 
 _WORD: Final = re.compile(r"[ \t]*([^\s()=]*)")
 _NAME: Final = re.compile(r"[a-z_][A-Za-z0-9_]*")
@@ -74,8 +85,12 @@ class _Directives:
             word = match.group(1)
             span = self._span(comment.start, comment.end)
             if word in PRAGMAS:
-                self._report.error("G046", f"the pragma `{word}` stands alone on its line", span,
-                                   "put it at the end of the line of its alternative or terminal")  # fmt: skip
+                self._report.error(
+                    "G046",
+                    f"the pragma `{word}` stands alone on its line",
+                    span,
+                    "put it at the end of the line of its alternative or terminal",
+                )
             elif word not in DIRECTIVES:
                 near = closest(word, (*DIRECTIVES, *PRAGMAS))
                 hint = f"did you mean `{near}`?" if near else f"directives are {', '.join(DIRECTIVES)}"
@@ -140,8 +155,9 @@ class _Directives:
         rest = _before_remark(self._text[offset:end])
         if rest:
             start = offset + self._text[offset:end].index(rest)
-            self._report.fail("G049", "something follows the end of the directive", self._span(start, end),
-                              "start a remark with `//`")  # fmt: skip
+            self._report.fail(
+                "G049", "something follows the end of the directive", self._span(start, end), "start a remark with `//`"
+            )
         return end
 
     def _once(self, word: str, found: object, span: Span) -> None:
@@ -157,8 +173,12 @@ class _Directives:
         self._once("einsyn", self._found.version, span)
         self._found.version = span
         if _before_remark(text) != "1":
-            self._report.error("G060", f"the language version `{_before_remark(text)}` is not known", span,
-                               "this einsyn reads version 1: `//@ einsyn 1`")  # fmt: skip
+            self._report.error(
+                "G060",
+                f"the language version `{_before_remark(text)}` is not known",
+                span,
+                "this einsyn reads version 1: `//@ einsyn 1`",
+            )
 
     def _name(self, offset: int, end: int, what: str, example: str, span: Span) -> tuple[str, int]:
         match = _WORD.match(self._text, offset, end)
@@ -201,8 +221,12 @@ class _Directives:
             value = expression.operand.value
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 return -value
-        self._report.fail("G063", "a parameter's default is a number, `true`, `false` or a string", expression.span,
-                          "write the value itself, strings in double quotes")  # fmt: skip
+        self._report.fail(
+            "G063",
+            "a parameter's default is a number, `true`, `false` or a string",
+            expression.span,
+            "write the value itself, strings in double quotes",
+        )
 
     def _limit(self, word: str, offset: int, end: int, span: Span) -> None:
         self._once(word, self._found.limits.get(word), span)
@@ -216,7 +240,9 @@ class _Directives:
         elif unit:
             self._report.fail("G064", f"`{unit}` does not belong after the limit", span, f"for example `//@ {example}`")
         if value is None or value != int(value) or value < 1:
-            self._report.error("G064", f"`{word}` must be a whole number of at least 1", span, f"for example `//@ {example}`")
+            self._report.error(
+                "G064", f"`{word}` must be a whole number of at least 1", span, f"for example `//@ {example}`"
+            )
             return
         self._found.limits[word] = int(value)
 
@@ -237,7 +263,9 @@ class _Directives:
     def _profile(self, text: str, span: Span) -> None:
         words = _before_remark(text).split()
         if not words or not _NAME.fullmatch(words[0]):
-            self._report.fail("G065", "a profile needs a name", span, "for example `//@ profile test input=3x16x16 width=4`")
+            self._report.fail(
+                "G065", "a profile needs a name", span, "for example `//@ profile test input=3x16x16 width=4`"
+            )
         if words[0] in self._found.profiles:
             self._report.error("G061", f"the profile `{words[0]}` is given twice", span, "keep one of them")
         settings: dict[str, str] = {}

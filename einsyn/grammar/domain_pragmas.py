@@ -47,8 +47,12 @@ class DomainBuilder:
         seen: set[str] = set()
         for text in shape.texts:
             if text in seen:
-                self._report.error("G081", f"two alternatives of the terminal `{terminal.name}` are {text!r}",
-                                   terminal.span, "leave one of them out")  # fmt: skip
+                self._report.error(
+                    "G081",
+                    f"two alternatives of the terminal `{terminal.name}` are {text!r}",
+                    terminal.span,
+                    "leave one of them out",
+                )
                 return None
             seen.add(text)
         if pragmas.shares:
@@ -58,23 +62,41 @@ class DomainBuilder:
 
     def _refuse_infinite(self, terminal: Terminal, shape: Shape, used_in: Span, *, named: bool) -> None:
         if shape.too_many:
-            self._report.error("G082", f"the terminal `{terminal.name}` has more than 100,000 texts", terminal.span,
-                               "declare the ones that are meant, for example `//@ int 1..8` or `//@ one_of a b c`")  # fmt: skip
+            self._report.error(
+                "G082",
+                f"the terminal `{terminal.name}` has more than 100,000 texts",
+                terminal.span,
+                "declare the ones that are meant, for example `//@ int 1..8` or `//@ one_of a b c`",
+            )
         elif named:
-            self._report.error("G080", f"the terminal `{terminal.name}` has no finite domain to draw from", terminal.span,
-                               "end its line with `//@ int 1..8`, `//@ float 0.5..4 step 0.5` or `//@ one_of a b c`",
-                               evidence=(f"a rule uses it at {used_in}",))  # fmt: skip
+            self._report.error(
+                "G080",
+                f"the terminal `{terminal.name}` has no finite domain to draw from",
+                terminal.span,
+                "end its line with `//@ int 1..8`, `//@ float 0.5..4 step 0.5` or `//@ one_of a b c`",
+                evidence=(f"a rule uses it at {used_in}",),
+            )
         else:
-            self._report.error("G080", f"the pattern {terminal.name} in a rule has no finite domain to draw from",
-                               terminal.span, "make it a terminal with a name, and end its line with a domain: `N: /[0-9]+/ //@ int 1..8`")  # fmt: skip
+            self._report.error(
+                "G080",
+                f"the pattern {terminal.name} in a rule has no finite domain to draw from",
+                terminal.span,
+                "make it a terminal with a name, and end its line with a domain: `N: /[0-9]+/ //@ int 1..8`",
+            )
 
     def _weights(self, terminal: Terminal, shares: Sequence[Share], count: int) -> list[Fraction] | None:
         if len(shares) != count:
-            self._report.error("G083", f"{len(shares)} weights for the {count} texts of `{terminal.name}`", shares[0].span,
-                               "give one for each text, in order")  # fmt: skip
+            self._report.error(
+                "G083",
+                f"{len(shares)} weights for the {count} texts of `{terminal.name}`",
+                shares[0].span,
+                "give one for each text, in order",
+            )
             return None
         numbered = dict(enumerate(shares))
-        return check_shares(numbered, count, self._arithmetic, self._report, f"terminal `{terminal.name}`", terminal.span)
+        return check_shares(
+            numbered, count, self._arithmetic, self._report, f"terminal `{terminal.name}`", terminal.span
+        )
 
     # Declared domains.
 
@@ -87,14 +109,20 @@ class DomainBuilder:
             if domain is None:
                 return None
             if part.log and number:
-                self._report.error("G084", "`log` after `also` has no meaning", part.span, "those values are never drawn")
+                self._report.error(
+                    "G084", "`log` after `also` has no meaning", part.span, "those values are never drawn"
+                )
             parts.append(domain)
         for number, part in enumerate(parts):
             for other in parts[:number]:
                 common = _common_text(other, part)
                 if common is not None:
-                    self._report.error("G085", f"the value {common} is declared twice", pragma.parts[number].span,
-                                       "let `also` begin after the drawn values")  # fmt: skip
+                    self._report.error(
+                        "G085",
+                        f"the value {common} is declared twice",
+                        pragma.parts[number].span,
+                        "let `also` begin after the drawn values",
+                    )
                     return None
         return parts[0] if len(parts) == 1 else JoinedDomain(parts[0], parts[1:])
 
@@ -110,8 +138,9 @@ class DomainBuilder:
             if text == "-0":
                 wanted = "0"
             if wanted != text:
-                self._report.error("G086", f"`{text}` is not the canonical spelling of a number", pragma.span,
-                                   f"write `{wanted}`")  # fmt: skip
+                self._report.error(
+                    "G086", f"`{text}` is not the canonical spelling of a number", pragma.span, f"write `{wanted}`"
+                )
                 return None
             if text in texts[:number]:
                 self._report.error("G085", f"the text `{text}` is declared twice", pragma.span, "leave one of them out")
@@ -125,14 +154,17 @@ class DomainBuilder:
         if part.step is not None:
             step = self._arithmetic.number(part.step)
         elif kind == "float" and (low != high):
-            self._report.error("G084", "a range of floats needs a step", part.span, "for example `//@ float 0.5..4 step 0.5`")
+            self._report.error(
+                "G084", "a range of floats needs a step", part.span, "for example `//@ float 0.5..4 step 0.5`"
+            )
             return None
         else:
             step = Fraction(1)
         digits = max(99 if d is None else d for d in map(decimal_digits, (low, high, step)))
         if kind == "int" and digits:
-            self._report.error("G084", "a range of ints has whole bounds and a whole step", part.span,
-                               "use `float` for decimals")  # fmt: skip
+            self._report.error(
+                "G084", "a range of ints has whole bounds and a whole step", part.span, "use `float` for decimals"
+            )
             return None
         if digits > 15:
             self._report.error("G084", "a bound or the step has no decimal of at most 15 digits", part.span, None)
@@ -141,8 +173,12 @@ class DomainBuilder:
             self._report.error("G084", f"the step {step} must be greater than zero", part.span, "a range goes upwards")
             return None
         if high < low:
-            self._report.error("G084", "the range is empty: it ends before it begins", part.span,
-                               f"write `{kind} {_decimal(high)}..{_decimal(low)}`")  # fmt: skip
+            self._report.error(
+                "G084",
+                "the range is empty: it ends before it begins",
+                part.span,
+                f"write `{kind} {_decimal(high)}..{_decimal(low)}`",
+            )
             return None
         return self._counted(kind, part, low, high, step, digits)
 
@@ -155,8 +191,12 @@ class DomainBuilder:
             return None
         if (high - low) % step:
             last = low + step * (count - 1)
-            self._report.note("G087", f"the steps do not reach {_decimal(high)}; the last value is {_decimal(last)}",
-                              part.span, "the ends of a range belong to it")  # fmt: skip
+            self._report.note(
+                "G087",
+                f"the steps do not reach {_decimal(high)}; the last value is {_decimal(last)}",
+                part.span,
+                "the ends of a range belong to it",
+            )
         if part.log and low <= 0:
             self._report.error("G084", "a `log` range must begin above zero", part.span, "weights are 1 / value")
             return None
@@ -173,11 +213,17 @@ class DomainBuilder:
             if not matches(text):
                 hint = None
                 if is_decimal(text):
-                    hint = "a float is spelled with at least one digit after the point and no zeros that can be left out"
+                    hint = (
+                        "a float is spelled with at least one digit after the point and no zeros that can be left out"
+                    )
                 elif is_int(text):
                     hint = "widen the pattern or narrow the domain"
-                self._report.error("G088", f"the pattern of `{terminal.name}` does not match {text!r}, "
-                                   "which its domain declares", span, hint)  # fmt: skip
+                self._report.error(
+                    "G088",
+                    f"the pattern of `{terminal.name}` does not match {text!r}, which its domain declares",
+                    span,
+                    hint,
+                )
                 return False
         return True
 

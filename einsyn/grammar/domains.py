@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
+from einsyn.diagnostics import closest
 from einsyn.grammar.values import canonical_decimal, decimal_text, is_decimal, is_float_terminal, is_int, scalar
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class RangeDomain(Domain):
         return math.log(self._log_weights[index]) - math.log(self._log_total)
 
     def suggest(self, text: str) -> str | None:
-        if not (is_decimal(text) or is_int(text) or text.lstrip("-").isdecimal()):
+        if not _is_number(text):
             return None
         units = Fraction(text) * 10**self.digits
         nearest = min(max(round((units - self.low) / self.step), 0), self.count - 1)
@@ -261,8 +262,13 @@ def log_fraction(probability: Fraction) -> float:
     return math.log(probability.numerator) - math.log(probability.denominator)
 
 
+def _is_number(text: str) -> bool:
+    """Whether a text can be compared with numbers, in whatever way it is spelled."""
+    return is_decimal(text) or is_int(text) or (len(text) < 300 and text.removeprefix("-").isdecimal())
+
+
 def _suggest_from(text: str, texts: Sequence[str]) -> str | None:
-    if is_decimal(text) or is_int(text) or text.lstrip("-").isdecimal():
+    if _is_number(text):
         numbers = [t for t in texts if is_decimal(t) or is_int(t)]
         if numbers:
             wanted = Fraction(text)
@@ -270,6 +276,4 @@ def _suggest_from(text: str, texts: Sequence[str]) -> str | None:
     for other in texts:
         if other.lower() == text.lower():
             return other
-    from einsyn.diagnostics import closest
-
-    return closest(text, texts[:2000])
+    return closest(text[:200], texts[:2000])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from einsyn.grammar.lark_tree import Group, NameRef, Repeat, TemplateUse
 from einsyn.grammar.model import Rule, Terminal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from einsyn.grammar.imports import RuleEntry
-    from einsyn.grammar.lark_tree import Alternative, Item, RuleDef, Value
+    from einsyn.grammar.lark_tree import Item, RuleDef, Value
     from einsyn.grammar.report import Report
     from einsyn.grammar.terminals import Terminals
 
@@ -142,11 +142,12 @@ class Expander:
             sizes = [self._measure_items(a.items) for a in item.alternatives]
             return sum(c for c, _ in sizes) + item.optional, sum(s for _, s in sizes)
         if isinstance(item, Repeat):
-            if item.high is None:
+            high = item.high
+            if high is None:
                 self._refuse_star(item)
             c, s = self._measure(item.item)
             count = symbols = 0
-            for n in range(item.low, item.high + 1):
+            for n in range(item.low, high + 1):
                 count += c**n
                 symbols += n * s * c ** (n - 1) if n else 0
                 if count > MAX_PER_RULE or symbols > MAX_SYMBOLS_PER_RULE:
@@ -154,7 +155,7 @@ class Expander:
             return count, symbols
         return 1, 1
 
-    def _refuse_star(self, item: Repeat) -> None:
+    def _refuse_star(self, item: Repeat) -> NoReturn:
         written = shown(item.item)
         name = f"{item.item.name}s" if isinstance(item.item, NameRef) and not item.item.is_terminal else "more"
         ends = "-> identity" if item.operator == "*" else written
@@ -190,9 +191,7 @@ class Expander:
                 return [*inner, Expansion((), (Absent(tuple(inner)),))]
             assert item.high is not None
             return [
-                _repeated(parts, inner[0])
-                for n in range(item.low, item.high + 1)
-                for parts in product(inner, repeat=n)
+                _repeated(parts, inner[0]) for n in range(item.low, item.high + 1) for parts in product(inner, repeat=n)
             ]
         symbol = self._symbol(item, bindings)
         binds = isinstance(symbol, Rule) or symbol.binds
@@ -208,8 +207,12 @@ class Expander:
             return self._terminals.named(value.name)
         body = self.bodies.get(value.name)
         if body is None:  # a parameter that stands for a template without its arguments
-            self._report.fail("G025", f"the template `{value.name}` is used without arguments", value.span,
-                              f"write `{value.name}{{...}}`")  # fmt: skip
+            self._report.fail(
+                "G025",
+                f"the template `{value.name}` is used without arguments",
+                value.span,
+                f"write `{value.name}{{...}}`",
+            )
         return body.rule
 
     def _instance(self, use: TemplateUse) -> Rule:
@@ -220,8 +223,12 @@ class Expander:
         entry = self._rules.get(use.name)
         if entry is None or len(entry.definition.parameters) != len(use.arguments):
             wanted = len(entry.definition.parameters) if entry else 0
-            self._report.fail("G025", f"`{name}` gives {len(use.arguments)} arguments to `{use.name}`, "
-                              f"which takes {wanted}", use.span, None)  # fmt: skip
+            self._report.fail(
+                "G025",
+                f"`{name}` gives {len(use.arguments)} arguments to `{use.name}`, which takes {wanted}",
+                use.span,
+                None,
+            )
         self._instances += 1
         if self._instances > MAX_INSTANCES or len(name) > _MAX_INSTANCE_NAME:
             self._report.fail(
@@ -272,4 +279,3 @@ def _repeated(parts: Sequence[Expansion], sample: Expansion) -> Expansion:
         repetitions.append(tuple(_shift(a, by) for a in part.args))
         symbols.extend(part.symbols)
     return Expansion(tuple(symbols), (Listed(tuple(repetitions), sample),))
-

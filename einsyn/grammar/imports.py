@@ -98,13 +98,22 @@ class Importer:
         earlier = module.rules.get(name) or module.terminals.get(name)
         kind = "rule" if isinstance(definition, RuleDef) else "terminal"
         if definition.override and earlier is None:
-            self._report.error("G023", f"`%override` of the {kind} `{name}`, which is not imported", definition.span,
-                               "leave `%override` out, or import the name first")  # fmt: skip
+            self._report.error(
+                "G023",
+                f"`%override` of the {kind} `{name}`, which is not imported",
+                definition.span,
+                "leave `%override` out, or import the name first",
+            )
         elif earlier is not None and not definition.override:
             where = earlier.definition.span
             hint = "write `%override` before it" if name in imported else "give one of them another name"
-            self._report.error("G021", f"the {kind} `{name}` is defined twice", definition.span, hint,
-                               evidence=(f"first defined at {where}",))  # fmt: skip
+            self._report.error(
+                "G021",
+                f"the {kind} `{name}` is defined twice",
+                definition.span,
+                hint,
+                evidence=(f"first defined at {where}",),
+            )
 
     # Imports.
 
@@ -112,8 +121,12 @@ class Importer:
         first = statements[0]
         path = self._locate(importer, first)
         if path.resolve() in self._open:
-            self._report.fail("G074", f"`{path.name}` imports itself, perhaps through another grammar", first.span,
-                              "move what both need into a third file")  # fmt: skip
+            self._report.fail(
+                "G074",
+                f"`{path.name}` imports itself, perhaps through another grammar",
+                first.span,
+                "move what both need into a third file",
+            )
         if len(self._open) > MAX_DEPTH:
             self._report.fail("G074", f"imports nest more than {MAX_DEPTH} deep", first.span, None)
         other = self.module(path, self._sources.read(path, first.span))
@@ -123,8 +136,12 @@ class Importer:
             for ref, alias in statement.names:
                 if ref.name not in other.rules and ref.name not in other.terminals:
                     near = closest(ref.name, (*other.rules, *other.terminals))
-                    self._report.fail("G022", f"`{path.name}` has no `{ref.name}`", ref.span,
-                                      f"did you mean `{near}`?" if near else None)  # fmt: skip
+                    self._report.fail(
+                        "G022",
+                        f"`{path.name}` has no `{ref.name}`",
+                        ref.span,
+                        f"did you mean `{near}`?" if near else None,
+                    )
                 wanted[ref.name] = alias
                 places[ref.name] = ref.span
         prefix = "__".join(first.path)
@@ -143,9 +160,7 @@ class Importer:
             return bundled
         return self._sources.find(name, importer, statement.span, (".lark",), "%import")
 
-    def _take(
-        self, other: Module, wanted: dict[str, Span], renamed: Callable[[str], str], module: Module
-    ) -> None:
+    def _take(self, other: Module, wanted: dict[str, Span], renamed: Callable[[str], str], module: Module) -> None:
         """Copy the named definitions and what they need, under their new names."""
         seen = set(wanted)
         waiting = list(wanted)
@@ -167,16 +182,16 @@ class Importer:
                 continue
             new = renamed(name)
             if new in module.rules or new in module.terminals:
-                self._report.fail("G021", f"`{new}` is imported twice", wanted.get(name), "rename one of them with `-> name`")
+                self._report.fail(
+                    "G021", f"`{new}` is imported twice", wanted.get(name), "rename one of them with `-> name`"
+                )
             if isinstance(entry, RuleEntry):
                 module.rules[new] = RuleEntry(_rename_rule(entry.definition, new, renamed), entry.pragmas)
             else:
                 alternatives = _rename_all(entry.definition.alternatives, renamed)
                 # An imported terminal has its place, for what concerns it as a whole, where it is imported.
                 place = wanted.get(name, entry.definition.span)
-                definition = replace(
-                    entry.definition, name=new, alternatives=alternatives, span=place, override=False
-                )
+                definition = replace(entry.definition, name=new, alternatives=alternatives, span=place, override=False)
                 module.terminals[new] = TerminalEntry(definition, entry.pragmas)
 
 

@@ -94,9 +94,14 @@ class _Reader:
                 continue
             self._statement()
         return LarkFile(
-            self._file, self._text, tuple(self._rules), tuple(self._terminals),
-            tuple(self._imports), tuple(self._ignores), tuple(self._comments),
-        )  # fmt: skip
+            self._file,
+            self._text,
+            tuple(self._rules),
+            tuple(self._terminals),
+            tuple(self._imports),
+            tuple(self._ignores),
+            tuple(self._comments),
+        )
 
     def _statement(self) -> None:
         token = self._next
@@ -130,8 +135,12 @@ class _Reader:
 
     def _definition(self, *, override: bool) -> None:
         if self._next.kind == "!" or (self._next.kind == "?" and self._tokens[self._at + 1].kind == "!"):
-            self._fail("`!` before a rule is not supported", self._next,
-                       "name the tokens that are to be arguments: `PLUS: \"+\"`", "G004")  # fmt: skip
+            self._fail(
+                "`!` before a rule is not supported",
+                self._next,
+                'name the tokens that are to be arguments: `PLUS: "+"`',
+                "G004",
+            )
         self._take("?")
         if self._next.kind == "!":
             self._fail("`!` before a rule is not supported", self._next, None, "G004")
@@ -139,11 +148,15 @@ class _Reader:
         ref = self._name(token)
         parameters = self._parameters() if self._next.kind == "{" and not ref.is_terminal else ()
         if self._next.kind == ".":
-            self._fail(f"`{ref.name}` has a priority, which is not supported", self._next,
-                       "make the alternatives or terminals distinct instead", "G004")  # fmt: skip
+            self._fail(
+                f"`{ref.name}` has a priority, which is not supported",
+                self._next,
+                "make the alternatives or terminals distinct instead",
+                "G004",
+            )
         self._expect(":", f"`:` after `{ref.name}`")
         alternatives = self._alternatives()
-        last_line = self._tokens[self._at - 1].line
+        last_line = self._span(self._tokens[self._at - 1]).end_line
         span = self._span(token)
         if ref.is_terminal:
             self._terminals.append(TerminalDef(ref.name, alternatives, span, last_line, override))
@@ -183,15 +196,22 @@ class _Reader:
         else:
             ref = path.pop()
             if not path:
-                self._fail(f"nothing is imported from `{ref.name}`", token,
-                           f"write `%import {ref.name}.NAME` or `%import {ref.name} (NAME, NAME)`")  # fmt: skip
+                self._fail(
+                    f"nothing is imported from `{ref.name}`",
+                    token,
+                    f"write `%import {ref.name}.NAME` or `%import {ref.name} (NAME, NAME)`",
+                )
             alias = ref.name
             if self._take("->"):
                 alias_ref = self._name(self._expect("name", "a name after `->`"))
                 alias = alias_ref.name
                 if alias_ref.is_terminal != ref.is_terminal:
-                    self._report.fail("G003", f"`{ref.name}` cannot be renamed to `{alias}`", alias_ref.span,
-                                      "a rule needs a name in small letters, a terminal one in capitals")  # fmt: skip
+                    self._report.fail(
+                        "G003",
+                        f"`{ref.name}` cannot be renamed to `{alias}`",
+                        alias_ref.span,
+                        "a rule needs a name in small letters, a terminal one in capitals",
+                    )
             names = [(ref, alias)]
         self._imports.append(Import(tuple(p.name for p in path), relative, tuple(names), self._span(token)))
 
@@ -234,7 +254,9 @@ class _Reader:
         if self._take("->"):
             token = self._expect("name", "an alias after `->`")
             if not token.text.islower():
-                self._fail(f"the alias `{token.text}` is not in small letters", token, f"write `-> {token.text.lower()}`")
+                self._fail(
+                    f"the alias `{token.text}` is not in small letters", token, f"write `-> {token.text.lower()}`"
+                )
             alias = self._name(token).name
         last = self._tokens[self._at - 1]
         if not items and alias is None:
@@ -257,8 +279,12 @@ class _Reader:
                 high = self._count()
             span = self._span(first, self._tokens[self._at - 1])
             if low < 0 or high < low:
-                self._report.fail("G006", f"`~ {low}..{high}` is not a range of counts", span,
-                                  "write `~ least..most` with 0 <= least <= most")  # fmt: skip
+                self._report.fail(
+                    "G006",
+                    f"`~ {low}..{high}` is not a range of counts",
+                    span,
+                    "write `~ least..most` with 0 <= least <= most",
+                )
             item = Repeat(item, low, high, "~", span)
         if self._next.kind in ("?", "*", "+", "~"):
             self._fail(f"`{self._next.text}` follows another repetition", self._next, "put the inner one in brackets")
@@ -282,8 +308,12 @@ class _Reader:
             end = self._expect(closing, hint=hint)
             for alternative in alternatives:
                 if alternative.alias is not None:
-                    self._report.fail("G003", f"the alias `{alternative.alias}` stands inside brackets",
-                                      alternative.span, "make the group a rule of its own")  # fmt: skip
+                    self._report.fail(
+                        "G003",
+                        f"the alias `{alternative.alias}` stands inside brackets",
+                        alternative.span,
+                        "make the group a rule of its own",
+                    )
             return Group(alternatives, token.kind == "[", self._span(token, end))
         return self._value()
 
@@ -306,8 +336,12 @@ class _Reader:
         last = self._expect("string", "a string after `..`")
         ends = self._string(token).text, self._string(last).text
         if len(ends[0]) != 1 or len(ends[1]) != 1 or ends[0] > ends[1]:
-            self._report.fail("G007", f"{token.text}..{last.text} is not a range of characters",
-                              self._span(token, last), 'a range is written "a".."z"')  # fmt: skip
+            self._report.fail(
+                "G007",
+                f"{token.text}..{last.text} is not a range of characters",
+                self._span(token, last),
+                'a range is written "a".."z"',
+            )
         return CharRange(ends[0], ends[1], self._span(token, last))
 
     def _template(self, ref: NameRef, token: Token) -> TemplateUse:

@@ -64,7 +64,7 @@ def tokenize(text: str, file: str, report: Report) -> tuple[list[Token], list[Co
         if newlines:
             line += newlines
             line_start = offset + lexeme.rindex("\n") + 1
-            blank = True
+        blank = blank or kind == "newline"
         offset = end
     tokens.append(Token("newline", "", offset, offset, line, offset - line_start + 1))
     tokens.append(Token("end", "", offset, offset, line, offset - line_start + 1))
@@ -73,14 +73,14 @@ def tokenize(text: str, file: str, report: Report) -> tuple[list[Token], list[Co
 
 def _stray_hint(char: str) -> str:
     if char == '"':
-        return "strings end on the line where they start; write a quote as \\\""
+        return 'strings end on the line where they start; write a quote as \\"'
     if char == "/":
         return "a regular expression stands between two slashes; write a slash in it as \\/"
     if char == "'":
         return 'strings stand in double quotes: "text"'
     if char in "=;":
         return "a rule is written `name: alternative | alternative`"
-    return "a grammar consists of names, \"strings\", /patterns/, the signs : | ( ) [ ] ? ~ -> and // comments"
+    return 'a grammar consists of names, "strings", /patterns/, the signs : | ( ) [ ] ? ~ -> and // comments'
 
 
 def unescape(body: str) -> str | None:

@@ -22,8 +22,9 @@ class NameRef:
 
     @property
     def is_terminal(self) -> bool:
-        """Terminals are written in capitals."""
-        return self.name.lstrip("_")[:1].isupper()
+        """Terminals are written in capitals; imported ones after the name of their grammar (`other__KERNEL`)."""
+        own = self.name.rpartition("__")[2].strip("_") or self.name.strip("_")
+        return own[:1].isupper()
 
 
 @dataclass(eq=False, repr=False, match_args=False, slots=True)

@@ -55,7 +55,9 @@ def load_grammar(
     text = read_text(main) if text is None else text
     sources.add(main, text)
     if not text.strip():
-        report.fail("G001", f"{main} is empty", Span(str(main), 1, 1), "a space has at least `//@ einsyn 1` and a rule `start`")
+        report.fail(
+            "G001", f"{main} is empty", Span(str(main), 1, 1), "a space has at least `//@ einsyn 1` and a rule `start`"
+        )
     module = Importer(sources, report).module(main, text)
     written = read_directives(module.tree, report)
     _check_version(module, written, report)
@@ -99,16 +101,24 @@ def load_grammar(
 
 def _check_version(module: Module, written: FileDirectives, report: Report) -> None:
     if written.version is None:
-        report.error("G060", "the space does not say its language version", Span(module.tree.file, 1, 1),
-                     "begin it with `//@ einsyn 1`")  # fmt: skip
+        report.error(
+            "G060",
+            "the space does not say its language version",
+            Span(module.tree.file, 1, 1),
+            "begin it with `//@ einsyn 1`",
+        )
 
 
 def _check_start(module: Module, report: Report) -> None:
     entry = module.rules.get("start")
     if entry is None:
         near = closest("start", module.rules)
-        report.error("G105", "there is no rule `start`", Span(module.tree.file, 1, 1),
-                     f"rename `{near}`" if near else "every sentence is derived from `start`")  # fmt: skip
+        report.error(
+            "G105",
+            "there is no rule `start`",
+            Span(module.tree.file, 1, 1),
+            f"rename `{near}`" if near else "every sentence is derived from `start`",
+        )
     elif entry.definition.parameters:
         report.error("G105", "the rule `start` is a template", entry.definition.span, "`start` has no parameters")
 
@@ -143,8 +153,12 @@ def _directives(
         for key in settings:
             if key != "input" and key not in inputs and key not in values:
                 near = closest(key, ("input", *inputs, *values))
-                report.error("G065", f"the profile `{name}` sets `{key}`, which is no parameter or input",
-                             written.profile_spans[name], f"did you mean `{near}`?" if near else None)  # fmt: skip
+                report.error(
+                    "G065",
+                    f"the profile `{name}` sets `{key}`, which is no parameter or input",
+                    written.profile_spans[name],
+                    f"did you mean `{near}`?" if near else None,
+                )
     return Directives(
         inputs=tuple(written.inputs),
         output=written.output,
@@ -169,8 +183,12 @@ def _used_terminals(productions: Sequence[Production], ignored: Sequence[Termina
                 continue
             used[symbol.name] = symbol
             if symbol.symbol in dropped:
-                report.error("G101", f"`{symbol.name}` is used in `{production.rule.name}` and ignored everywhere",
-                             production.span, "a token is either part of the sentence or ignored")  # fmt: skip
+                report.error(
+                    "G101",
+                    f"`{symbol.name}` is used in `{production.rule.name}` and ignored everywhere",
+                    production.span,
+                    "a token is either part of the sentence or ignored",
+                )
     report.check()
     for terminal in ignored:
         used.setdefault(terminal.name, terminal)
@@ -184,13 +202,26 @@ def _note_unused(
     names = {r.name.partition("{")[0] for r in rules}
     for rule in module.tree.rules:
         first = rule.alternatives[0]
-        if len(rule.alternatives) > 1 and not first.items and not first.alias and rule.alternatives[1].span.line > first.end_line:
-            report.note("G112", f"the first alternative of `{rule.name}` is empty: it ends with its line", first.span,
-                        "begin the first alternative on the line of the colon, or give the empty one an alias")  # fmt: skip
+        if (
+            len(rule.alternatives) > 1
+            and not first.items
+            and not first.alias
+            and rule.alternatives[1].span.line > first.end_line
+        ):
+            report.note(
+                "G112",
+                f"the first alternative of `{rule.name}` is empty: it ends with its line",
+                first.span,
+                "begin the first alternative on the line of the colon, or give the empty one an alias",
+            )
     for name, entry in module.rules.items():
         if name not in names and entry.definition.span.file == file:
-            report.note("G110", f"the rule `{name}` is not reachable from `start`", entry.definition.span,
-                        "use it or leave it out")  # fmt: skip
+            report.note(
+                "G110",
+                f"the rule `{name}` is not reachable from `start`",
+                entry.definition.span,
+                "use it or leave it out",
+            )
     needed = terminals.needed_by(t.name for t in used)
     for name, entry in module.terminals.items():
         if name not in needed and entry.definition.span.file == file:

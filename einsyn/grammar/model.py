@@ -8,7 +8,7 @@ text order; they are the children of a derivation node.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,29 +50,25 @@ class Terminal:
         return f"<Terminal {self.name}>"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotArg:
+class SlotArg(NamedTuple):
     """An argument that is the child in slot `index`."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConstArg:
+class ConstArg(NamedTuple):
     """An argument that is fixed: the value of a terminal with one text, or None for an absent option."""
 
     value: Scalar | None
 
 
-@dataclass(frozen=True, slots=True)
-class ListArg:
+class ListArg(NamedTuple):
     """An argument that is a list: `x ~ n..m`."""
 
     items: tuple[Arg, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SpliceArg:
+class SpliceArg(NamedTuple):
     """All arguments of the child in slot `index`, whose rule's name starts with `_`."""
 
     index: int
@@ -142,8 +138,7 @@ class Rule:
         return f"<Rule {self.name}>"
 
 
-@dataclass(frozen=True, slots=True)
-class InputDecl:
+class InputDecl(NamedTuple):
     """`//@ input NAME TYPE`: the type stays text until parameters are known."""
 
     name: str

@@ -133,16 +133,24 @@ class _Pragmas:
             self._unknown(word, span)
             return
         if owner is None or (isinstance(owner, Import) and len(owner.names) != 1):
-            self._report.error("G040", f"`{word}` stands at the end of a line that defines nothing", span,
-                               "put it at the end of the alternative or terminal that it is about")  # fmt: skip
+            self._report.error(
+                "G040",
+                f"`{word}` stands at the end of a line that defines nothing",
+                span,
+                "put it at the end of the alternative or terminal that it is about",
+            )
             return
         if isinstance(owner, RuleDef):
             self._rule(word, match.end(), comment, span, owner)
             return
         name = owner.names[0][1] if isinstance(owner, Import) else owner.name
         if word == "uniform" or not name.lstrip("_")[:1].isupper():
-            self._report.error("G041", f"`{word}` is not a pragma for `{name}`", span,
-                               "terminals take `p`, `w`, `int`, `float` or `one_of`")  # fmt: skip
+            self._report.error(
+                "G041",
+                f"`{word}` is not a pragma for `{name}`",
+                span,
+                "terminals take `p`, `w`, `int`, `float` or `one_of`",
+            )
             return
         if name in self._found.terminals:
             self._report.error("G041", f"the terminal `{name}` has two pragmas", span, "keep one of them")
@@ -153,11 +161,17 @@ class _Pragmas:
         from einsyn.grammar.directives import DIRECTIVES
 
         if word in DIRECTIVES:
-            self._report.error("G042", f"the directive `{word}` stands at the end of a line", span,
-                               f"give it a line of its own: `//@ {word} ...`")  # fmt: skip
+            self._report.error(
+                "G042",
+                f"the directive `{word}` stands at the end of a line",
+                span,
+                f"give it a line of its own: `//@ {word} ...`",
+            )
             return
         near = closest(word, PRAGMAS)
-        hint = f"did you mean `{near}`?" if near else "a line can end with `p`, `w`, `uniform`, `int`, `float`, `one_of`"
+        hint = (
+            f"did you mean `{near}`?" if near else "a line can end with `p`, `w`, `uniform`, `int`, `float`, `one_of`"
+        )
         self._report.error("G043", f"unknown pragma `{word}`" if word else "`//@` without a word", span, hint)
 
     # Rules.
@@ -165,25 +179,38 @@ class _Pragmas:
     def _rule(self, word: str, offset: int, comment: Comment, span: Span, owner: RuleDef) -> None:
         pragmas = self._found.rules.setdefault(owner.name, RulePragmas())
         if word in DOMAINS:
-            self._report.error("G041", f"`{word}` declares the domain of a terminal, and `{owner.name}` is a rule", span,
-                               f"define a terminal `{owner.name.upper()}` and use it in the rule")  # fmt: skip
+            self._report.error(
+                "G041",
+                f"`{word}` declares the domain of a terminal, and `{owner.name}` is a rule",
+                span,
+                f"define a terminal `{owner.name.upper()}` and use it in the rule",
+            )
             return
         if word == "uniform":
             if comment.line != owner.span.line:
-                self._report.error("G041", "`uniform` belongs to the first line of a rule", span,
-                                   f"move it to line {owner.span.line}")  # fmt: skip
+                self._report.error(
+                    "G041", "`uniform` belongs to the first line of a rule", span, f"move it to line {owner.span.line}"
+                )
             else:
                 self._end(offset, comment)
                 pragmas.uniform = span
             return
         ending = [i for i, a in enumerate(owner.alternatives) if a.end_line == comment.line]
         if not ending:
-            self._report.error("G040", f"no alternative of `{owner.name}` ends on this line", span,
-                               f"`{word}` belongs to the end of the line where its alternative ends")  # fmt: skip
+            self._report.error(
+                "G040",
+                f"no alternative of `{owner.name}` ends on this line",
+                span,
+                f"`{word}` belongs to the end of the line where its alternative ends",
+            )
             return
         if len(ending) > 1:
-            self._report.error("G044", f"{len(ending)} alternatives end on this line, and `{word}` is about one", span,
-                               "give each alternative a line of its own")  # fmt: skip
+            self._report.error(
+                "G044",
+                f"{len(ending)} alternatives end on this line, and `{word}` is about one",
+                span,
+                "give each alternative a line of its own",
+            )
             return
         expression, end = self._expression(word, offset, comment)
         self._end(end, comment)
@@ -195,16 +222,21 @@ class _Pragmas:
             self._report.fail("G045", f"`{word}` needs {_NEEDS[word][0]}", span, f"write it as `//@ {_NEEDS[word][1]}`")
         expression, end = self._parser.expression(offset)
         if end > comment.end:
-            self._report.fail("G045", f"the expression after `{word}` goes on after the end of its line", span,
-                              "a pragma is one line")  # fmt: skip
+            self._report.fail(
+                "G045", f"the expression after `{word}` goes on after the end of its line", span, "a pragma is one line"
+            )
         return expression, end
 
     def _end(self, offset: int, comment: Comment) -> None:
         match = _SPACE.match(self._text, offset)
         assert match is not None
         if match.end() < comment.end:
-            self._report.fail("G045", "the pragma goes on after its end", self._span(match.end(), comment.end),
-                              "start a remark with `//`")  # fmt: skip
+            self._report.fail(
+                "G045",
+                "the pragma goes on after its end",
+                self._span(match.end(), comment.end),
+                "start a remark with `//`",
+            )
 
     # Terminals.
 
@@ -235,8 +267,12 @@ class _Pragmas:
         word, end = self._word_at(offset)
         if word not in words:
             start = offset + len(self._text[offset : comment.end]) - len(self._text[offset : comment.end].lstrip())
-            self._report.fail("G045", f"expected `{'` or `'.join(words)}` or the end of the pragma",
-                              self._span(start, comment.end), "start a remark with `//`")  # fmt: skip
+            self._report.fail(
+                "G045",
+                f"expected `{'` or `'.join(words)}` or the end of the pragma",
+                self._span(start, comment.end),
+                "start a remark with `//`",
+            )
         return end
 
     def _range(self, word: str, offset: int, comment: Comment) -> tuple[DomainPart, int]:
@@ -260,15 +296,23 @@ class _Pragmas:
         while not self._at_end(offset, comment):
             match = _ITEM.match(self._text, offset, comment.end)
             if match is None:
-                self._report.fail("G045", "the texts of `one_of` are separated by spaces",
-                                  self._span(offset, comment.end), 'a text with spaces stands in quotes: "a b"')  # fmt: skip
+                self._report.fail(
+                    "G045",
+                    "the texts of `one_of` are separated by spaces",
+                    self._span(offset, comment.end),
+                    'a text with spaces stands in quotes: "a b"',
+                )
             if match.group(2) == "also":
                 break
             texts.append(match.group(1) if match.group(2) is None else match.group(2))
             offset = match.end()
         if not texts:
-            self._report.fail("G045", "`one_of` needs a text", self._span(comment.start, comment.end),
-                              "write it as `//@ one_of a b c`")  # fmt: skip
+            self._report.fail(
+                "G045",
+                "`one_of` needs a text",
+                self._span(comment.start, comment.end),
+                "write it as `//@ one_of a b c`",
+            )
         return DomainPart(self._span(start, offset), texts=tuple(texts)), offset
 
     def _span(self, start: int, end: int) -> Span:

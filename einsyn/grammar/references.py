@@ -42,20 +42,26 @@ def literal_name(text: str, ignore_case: bool = False) -> str:
     return json.dumps(text, ensure_ascii=False) + ("i" if ignore_case else "")
 
 
-def check_references(
-    rules: Mapping[str, RuleEntry], terminals: Mapping[str, TerminalDef], report: Report
-) -> None:
+def check_references(rules: Mapping[str, RuleEntry], terminals: Mapping[str, TerminalDef], report: Report) -> None:
     """Undefined names, wrong numbers of template arguments, clashing template parameters."""
     for entry in rules.values():
         definition = entry.definition
         parameters = [p.name for p in definition.parameters]
         for number, parameter in enumerate(definition.parameters):
             if parameter.name in rules or parameter.name in terminals:
-                report.error("G024", f"the template parameter `{parameter.name}` is also the name of a rule",
-                             parameter.span, "give the parameter another name")  # fmt: skip
+                report.error(
+                    "G024",
+                    f"the template parameter `{parameter.name}` is also the name of a rule",
+                    parameter.span,
+                    "give the parameter another name",
+                )
             if parameter.name in parameters[:number]:
-                report.error("G024", f"the template parameter `{parameter.name}` is given twice", parameter.span,
-                             "give each parameter its own name")  # fmt: skip
+                report.error(
+                    "G024",
+                    f"the template parameter `{parameter.name}` is given twice",
+                    parameter.span,
+                    "give each parameter its own name",
+                )
         _check_body(definition, set(parameters), rules, terminals, report)
 
 
@@ -85,16 +91,24 @@ def _check_template(use: TemplateUse, rules: Mapping[str, RuleEntry], report: Re
     entry = rules.get(use.name)
     if entry is None:
         near = closest(use.name, (n for n, e in rules.items() if e.definition.parameters))
-        report.error("G020", f"the template `{use.name}` is not defined", use.span,
-                     f"did you mean `{near}`?" if near else f"define it: `{use.name}{{x}}: ...`")  # fmt: skip
+        report.error(
+            "G020",
+            f"the template `{use.name}` is not defined",
+            use.span,
+            f"did you mean `{near}`?" if near else f"define it: `{use.name}{{x}}: ...`",
+        )
         return
     wanted, given = len(entry.definition.parameters), len(use.arguments)
     if not wanted:
         report.error("G025", f"the rule `{use.name}` is not a template", use.span, f"write `{use.name}` without braces")
     elif wanted != given:
         parameters = ", ".join(p.name for p in entry.definition.parameters)
-        report.error("G025", f"the template `{use.name}` takes {wanted} arguments, and {given} are given", use.span,
-                     f"its parameters are {parameters}")  # fmt: skip
+        report.error(
+            "G025",
+            f"the template `{use.name}` takes {wanted} arguments, and {given} are given",
+            use.span,
+            f"its parameters are {parameters}",
+        )
 
 
 def _check_name(
@@ -112,5 +126,9 @@ def _check_name(
         report.error("G020", f"the {kind} `{ref.name}`, used in `{inside}`, is not defined", ref.span, hint)
     elif not ref.is_terminal and rules[ref.name].definition.parameters:
         parameters = ", ".join(p.name for p in rules[ref.name].definition.parameters)
-        report.error("G025", f"the template `{ref.name}` is used without arguments", ref.span,
-                     f"write `{ref.name}{{{parameters}}}`")  # fmt: skip
+        report.error(
+            "G025",
+            f"the template `{ref.name}` is used without arguments",
+            ref.span,
+            f"write `{ref.name}{{{parameters}}}`",
+        )

@@ -37,7 +37,10 @@ class Report:
         self, code: str, message: str, span: Span | None, hint: str | None = None, *, evidence: Sequence[str] = ()
     ) -> None:
         """Note an error and go on, to report several at once."""
-        self.errors.append(self.diagnostic(code, message, span, hint, evidence=evidence))
+        found = self.diagnostic(code, message, span, hint, evidence=evidence)
+        if found in self.errors:  # the expansions of one alternative share its mistakes
+            return
+        self.errors.append(found)
         if len(self.errors) >= MAX_ERRORS:
             self.check()
 

@@ -35,10 +35,12 @@ class SentenceErrors:
     def unexpected(self, position: int, states: Sequence[int], token: str | None) -> ArchitectureError:
         """Nothing that may come here matches the text at `position`."""
         expected = self._tables.expected(states)
-        names = sorted({self._name(s) for s in expected if s != "$END"})
+        names = sorted({self._expectation(s) for s in expected if s != "$END"})
         if "$END" in expected:
             names.append("the end of the text")
-        shown = ", ".join(names[:_MAX_SHOWN]) + (f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else "")
+        shown = ", ".join(names[:_MAX_SHOWN]) + (
+            f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+        )
         if position >= len(self._text.rstrip()) and token is None:
             position = len(self._text)
             code, found = "A003", "the text ends too early"
@@ -49,7 +51,9 @@ class SentenceErrors:
             code, found = "A002", f"unexpected `{word}`"
             if expected == {"$END"}:
                 code, found = "A004", f"the architecture ends before `{word}`"
-        return self._error(code, found, position, len(token or "x"), self._hint(position, expected), f"expected: {shown}")
+        return self._error(
+            code, found, position, len(token or "x"), self._hint(position, expected), f"expected: {shown}"
+        )
 
     def not_in_domain(self, error: NotInDomain) -> ArchitectureError:
         """The token is of the right form, and its value is not one that the space allows."""
@@ -81,6 +85,13 @@ class SentenceErrors:
             return f'"{terminal.literal}"'
         return terminal.name
 
+    def _expectation(self, symbol: str) -> str:
+        """The name, with the texts of a terminal that has a few."""
+        domain = self._tables.by_symbol[symbol][0].domain
+        if not 1 < len(domain) <= _MAX_SHOWN:
+            return self._name(symbol)
+        return f"{self._name(symbol)} ({' '.join(domain.text(i) for i in range(len(domain)))})"
+
     def _word(self, position: int) -> str:
         end = position
         while end < len(self._text) and end < position + 40 and (self._text[end].isalnum() or self._text[end] == "_"):
@@ -94,6 +105,9 @@ class SentenceErrors:
             domain = self._tables.by_symbol[symbol][0].domain
             texts.extend(domain.text(i) for i in range(min(len(domain), 200)))
         near = closest(word, texts) if word else None
+        if near is None and word.isdecimal():
+            numbers = [self._tables.by_symbol[s][0].domain.suggest(word) for s in sorted(expected - {"$END"})]
+            near = next((n for n in numbers if n is not None and n.isdecimal()), None)
         if near is not None and near != word:
             return f"did you mean `{near}`?"
         if len(texts) == 1:

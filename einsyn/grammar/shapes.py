@@ -83,8 +83,12 @@ class Shapes:
                 for ref in missing:
                     self._check_reference(ref, top)
                     if ref.name in open_names:
-                        self._report.fail("G032", f"the terminal `{ref.name}` refers to itself", ref.span,
-                                          "only rules can be recursive")  # fmt: skip
+                        self._report.fail(
+                            "G032",
+                            f"the terminal `{ref.name}` refers to itself",
+                            ref.span,
+                            "only rules can be recursive",
+                        )
                 waiting.extend(r.name for r in missing)
                 continue
             shape = self._alternatives(definition.alternatives)
@@ -110,31 +114,55 @@ class Shapes:
 
     def _check_reference(self, ref: NameRef, inside: str) -> None:
         if not ref.is_terminal:
-            self._report.fail("G031", f"the rule `{ref.name}` is used inside the terminal `{inside}`", ref.span,
-                              "a terminal is built of strings, patterns and terminals")  # fmt: skip
+            self._report.fail(
+                "G031",
+                f"the rule `{ref.name}` is used inside the terminal `{inside}`",
+                ref.span,
+                "a terminal is built of strings, patterns and terminals",
+            )
         if ref.name not in self._definitions:
             near = closest(ref.name, self._definitions)
-            self._report.fail("G020", f"the terminal `{ref.name}` is not defined", ref.span,
-                              f"did you mean `{near}`?" if near else f"define it: `{ref.name}: ...`")  # fmt: skip
+            self._report.fail(
+                "G020",
+                f"the terminal `{ref.name}` is not defined",
+                ref.span,
+                f"did you mean `{near}`?" if near else f"define it: `{ref.name}: ...`",
+            )
 
     def _check(self, shape: Shape, name: str, span: Span) -> None:
         if len(shape.pattern) > MAX_PATTERN:
-            self._report.fail("G035", f"the pattern of `{name}` is longer than {MAX_PATTERN:,} characters", span,
-                              "write it as a regular expression")  # fmt: skip
+            self._report.fail(
+                "G035",
+                f"the pattern of `{name}` is longer than {MAX_PATTERN:,} characters",
+                span,
+                "write it as a regular expression",
+            )
         if not shape.longest and shape.longest is not None:
-            self._report.fail("G033", f"the terminal `{name}` matches nothing but the empty text", span,
-                              "an alternative of a rule may be empty, a terminal may not")  # fmt: skip
+            self._report.fail(
+                "G033",
+                f"the terminal `{name}` matches nothing but the empty text",
+                span,
+                "an alternative of a rule may be empty, a terminal may not",
+            )
         if shape.shortest == 0:
-            self._report.fail("G033", f"the terminal `{name}` matches the empty text", span,
-                              f"let it need one character at least and write `[{name}]` in the rule")  # fmt: skip
+            self._report.fail(
+                "G033",
+                f"the terminal `{name}` matches the empty text",
+                span,
+                f"let it need one character at least and write `[{name}]` in the rule",
+            )
 
     # Composition.
 
     def _alternatives(self, alternatives: Sequence[Alternative]) -> Shape:
         for alternative in alternatives:
             if alternative.alias is not None:
-                self._report.fail("G030", "a terminal's alternative cannot have an alias", alternative.span,
-                                  "aliases belong to rules; the terminal's text is its value")  # fmt: skip
+                self._report.fail(
+                    "G030",
+                    "a terminal's alternative cannot have an alias",
+                    alternative.span,
+                    "aliases belong to rules; the terminal's text is its value",
+                )
         parts = [self._sequence(a.items) for a in alternatives]
         if len(parts) == 1:
             return parts[0]
@@ -186,8 +214,12 @@ class Shapes:
                 inner = self._item(item.item)
                 return self._repeat(inner, item.low, item.high, item.operator, item.span)
             case TemplateUse():
-                self._report.fail("G031", f"the template `{item.name}` is used inside a terminal", item.span,
-                                  "only rules can use templates")  # fmt: skip
+                self._report.fail(
+                    "G031",
+                    f"the template `{item.name}` is used inside a terminal",
+                    item.span,
+                    "only rules can use templates",
+                )
 
     def _repeat(self, inner: Shape, low: int, high: int | None, operator: str, span: Span) -> Shape:
         if high is not None and high > 10_000:
@@ -214,16 +246,20 @@ class Shapes:
         return Shape(pattern, texts, shortest, longest, ignore_case=inner.ignore_case)
 
     def _regex(self, item: RegexLiteral) -> Shape:
-        pattern = item.pattern
-        for flag in item.flags:
+        pattern = _without_layout(item.pattern) if "x" in item.flags else item.pattern
+        for flag in item.flags.replace("x", ""):
             pattern = f"(?{flag}:{pattern})"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about nested sets, which do mean what Python says they mean now
                 compiled = re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
-            self._report.fail("G034", f"the pattern {item.raw} is not a regular expression: {error}", item.span,
-                              "it is in the syntax of Python's `re`")  # fmt: skip
+            self._report.fail(
+                "G034",
+                f"the pattern {item.raw} is not a regular expression: {error}",
+                item.span,
+                "it is in the syntax of Python's `re`",
+            )
         shortest, longest = _regex_width(compiled)
         return Shape(pattern, None, shortest, longest)
 
@@ -256,6 +292,12 @@ def _one_of(texts: Sequence[str]) -> str:
 
 def _width(longest: int | None) -> int:
     return 1 << 30 if longest is None else longest
+
+
+def _without_layout(pattern: str) -> str:
+    """A pattern with the flag x as one without: white space and comments outside of brackets go."""
+    kept = re.findall(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|#[^\n]*|\s+|.", pattern, re.DOTALL)
+    return "".join(part for part in kept if not part.isspace() and not part.startswith("#"))
 
 
 def _regex_width(compiled: re.Pattern[str]) -> tuple[int, int | None]:

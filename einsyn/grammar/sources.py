@@ -60,11 +60,19 @@ class Sources:
     def find(self, name: str, beside: Path, span: Span, suffixes: Sequence[str], what: str) -> Path:
         """The file that `use` or `%import` names: beside the file that names it, else a shipped one."""
         if os.path.isabs(name) or "\\" in name or "\0" in name or name.startswith("~"):
-            self._report.fail("G070", f"`{name}` is not a path relative to the space", span,
-                              "put the file beside the space and write its name")  # fmt: skip
+            self._report.fail(
+                "G070",
+                f"`{name}` is not a path relative to the space",
+                span,
+                "put the file beside the space and write its name",
+            )
         if not name.endswith(tuple(suffixes)):
-            self._report.fail("G071", f"`{name}` is not a {' or '.join(suffixes)} file", span,
-                              f"{what} takes {' and '.join(suffixes)} files only")  # fmt: skip
+            self._report.fail(
+                "G071",
+                f"`{name}` is not a {' or '.join(suffixes)} file",
+                span,
+                f"{what} takes {' and '.join(suffixes)} files only",
+            )
         folders = [beside.parent, *self._search]
         for folder in folders:
             candidate = folder / name
@@ -79,8 +87,12 @@ class Sources:
         self._report.fail("G072", f"`{name}` does not exist", span, hint)
 
     def _outside(self, name: str, span: Span) -> NoReturn:
-        self._report.fail("G073", f"`{name}` lies outside the folder of the space", span,
-                          "a space takes in files of its own folder only; copy it there")  # fmt: skip
+        self._report.fail(
+            "G073",
+            f"`{name}` lies outside the folder of the space",
+            span,
+            "a space takes in files of its own folder only; copy it there",
+        )
 
 
 def read_text(path: Path, span: Span | None = None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lark.common import LexerConf
 from lark.exceptions import UnexpectedInput
@@ -19,7 +19,7 @@ from lark.grammar import Terminal as LarkTerminal
 from lark.lexer import ContextualLexer, LexerState, Pattern, PatternRE, PatternStr, TerminalDef
 from lark.parsers.grammar_analysis import LR0ItemSet, RulePtr
 from lark.parsers.lalr_analysis import IntParseTable, LALR_Analyzer, ParseTable, Reduce, Shift
-from lark.utils import TextSlice, classify
+from lark.utils import TextSlice
 
 from einsyn.grammar.graph import components, nullable
 from einsyn.grammar.model import Production, Rule, Terminal
@@ -58,8 +58,11 @@ class _Analyzer(LALR_Analyzer):
     def __init__(self, rules: list[LarkRule], start: str, empty: set[str]) -> None:
         self.debug, self.strict = False, True
         root = LarkRule(NonTerminal(f"$root_{start}"), [NonTerminal(start)])
-        self.lr0_rules_by_origin = classify([*rules, root], lambda r: r.origin)
-        closure = self.expand_rule(root.origin, self.lr0_rules_by_origin)
+        by_origin: dict[NonTerminal, list[LarkRule]] = {}
+        for rule in (*rules, root):
+            by_origin.setdefault(rule.origin, []).append(rule)
+        self.lr0_rules_by_origin = by_origin
+        closure: Any = cast("Any", self).expand_rule(root.origin, by_origin)
         self.lr0_start_states = {start: LR0ItemSet([RulePtr(root, 0)], closure)}
         self.NULLABLE = {NonTerminal(name) for name in empty}
         self.nonterminal_transitions = []
@@ -98,7 +101,9 @@ class _Analyzer(LALR_Analyzer):
         self.conflicts.append((token, sorted(rules, key=lambda r: r.order), going_on))
 
 
-def _propagate(nodes: Sequence[Any], edges: Mapping[Any, Iterable[Any]], own: Mapping[Any, set[Any]]) -> dict[Any, set[Any]]:
+def _propagate(
+    nodes: Sequence[Any], edges: Mapping[Any, Iterable[Any]], own: Mapping[Any, set[Any]]
+) -> dict[Any, set[Any]]:
     """For each node, the union of the sets of all nodes that it leads to."""
     found: dict[Any, set[Any]] = {}
     graph = {node: [t for t in edges[node]] for node in nodes}
@@ -130,7 +135,7 @@ class Tables:
         terminals: Sequence[Terminal],
         ignored: Sequence[Terminal],
     ) -> None:
-        self._productions = productions
+        self._productions: Sequence[Production] = productions
         self._start = start
         self.ignored = frozenset(t.symbol for t in ignored)
         self.by_symbol: dict[str, list[Terminal]] = defaultdict(list)
@@ -148,11 +153,18 @@ class Tables:
         analyzer = _Analyzer(rules, start.symbol, {r.symbol for r in nullable(rows)})
         analyzer.compute_lalr()
         self.conflicts = [
-            Conflict(token, [productions[r.order] for r in ended], [(productions[i.rule.order], i.index) for i in going_on])
+            Conflict(
+                token, [productions[r.order] for r in ended], [(productions[i.rule.order], i.index) for i in going_on]
+            )
             for token, ended, going_on in analyzer.conflicts
         ]
-        table = analyzer.parse_table
-        self._states: dict[int, dict[str, tuple[Any, Any]]] = table.states
+        table: Any = analyzer.parse_table
+        # By state: the next state for a terminal or rule, and the production that ends before a terminal.
+        self._shifts: dict[int, dict[str, int]] = {}
+        self._reduces: dict[int, dict[str, Production]] = {}
+        for state, actions in table.states.items():
+            self._shifts[state] = {s: target for s, (action, target) in actions.items() if action is Shift}
+            self._reduces[state] = {s: productions[r.order] for s, (action, r) in actions.items() if action is Reduce}
         self.start_state: int = table.start_states[start.symbol]
         self._end_state: int = table.end_states[start.symbol]
 
@@ -161,8 +173,8 @@ class Tables:
     def accepted(self) -> dict[int, frozenset[str]]:
         """For each state, the symbols of the terminals that may come next (`$END` left out)."""
         return {
-            state: frozenset(s for s in actions if s in self.by_symbol)
-            for state, actions in self._states.items()
+            state: frozenset(s for s in (*shifts, *self._reduces[state]) if s in self.by_symbol)
+            for state, shifts in self._shifts.items()
         }
 
     def following(self, state: int, symbol: str) -> set[int]:
@@ -175,16 +187,17 @@ class Tables:
         waiting = [state]
         while waiting:
             at = waiting.pop()
-            action, target = self._states[at].get(symbol, (None, None))
-            if action is Shift:
-                found.add(target)
-            elif action is Reduce:
-                production = self._productions[target.order]
-                for origin in self._back(at, len(production.symbols)):
-                    goto = self._states[origin].get(production.rule.symbol)
-                    if goto is not None and goto[1] not in seen:
-                        seen.add(goto[1])
-                        waiting.append(goto[1])
+            if symbol in self._shifts[at]:
+                found.add(self._shifts[at][symbol])
+                continue
+            production = self._reduces[at].get(symbol)
+            if production is None:
+                continue
+            for origin in self._back(at, len(production.symbols)):
+                goto = self._shifts[origin].get(production.rule.symbol)
+                if goto is not None and goto not in seen:
+                    seen.add(goto)
+                    waiting.append(goto)
         return found
 
     def _back(self, state: int, steps: int) -> set[int]:
@@ -197,20 +210,20 @@ class Tables:
     @cached_property
     def _before(self) -> dict[int, set[int]]:
         found: dict[int, set[int]] = defaultdict(set)
-        for state, actions in self._states.items():
-            for action, target in actions.values():
-                if action is Shift:
-                    found[target].add(state)
+        for state, shifts in self._shifts.items():
+            for target in shifts.values():
+                found[target].add(state)
         return found
 
     # Sentences.
 
     @cached_property
     def _lexer(self) -> ContextualLexer:
-        used = {s for actions in self._states.values() for s in actions} | self.ignored
+        accepted = self.accepted()
+        used = set[str]().union(self.ignored, *accepted.values())
         definitions = [TerminalDef(s, _pattern(ts)) for s, ts in self.by_symbol.items() if s in used]
         conf = LexerConf(definitions, re, ignore=sorted(self.ignored), skip_validation=True)
-        return ContextualLexer(conf, {state: list(actions) for state, actions in self._states.items()})
+        return ContextualLexer(conf, {state: list(symbols) for state, symbols in accepted.items()})
 
     def parse(self, text: str, builder: Callable[[Production, tuple[Node | Choice, ...]], Node]) -> Node:
         """The derivation of a sentence, built from below.
@@ -225,49 +238,47 @@ class Tables:
         """
         states = [self.start_state]
         values: list[Any] = []
-        table, end = self._states, self._end_state
-        lexer_state = LexerState(TextSlice.cast_from(text))
+        shifts, reduces, end = self._shifts, self._reduces, self._end_state
         lexers = self._lexer.lexers
-        by_symbol = self.by_symbol
-        slots_of = self._slots_of
+        lexer_state = LexerState(cast("Any", TextSlice).cast_from(text))
+        by_symbol, slots_of = self.by_symbol, self._slots_of
         errors = SentenceErrors(self, text)
         while True:
-            actions = table[states[-1]]
+            state = states[-1]
             try:
-                token = lexers[states[-1]].next_token(lexer_state)
+                token = lexers[state].next_token(lexer_state)
                 kind = token.type
             except EOFError:
                 token, kind = None, "$END"
             except UnexpectedInput as error:
                 raise errors.unexpected(error.pos_in_stream or 0, states, None) from None
-            while True:
-                found = actions.get(kind)
-                if found is None:
+            replaced: list[list[int]] = []
+            while kind not in shifts[state]:
+                production = reduces[state].get(kind)
+                if production is None:
                     position = len(text) if token is None else token.start_pos or 0
+                    for before in reversed(replaced):  # reductions that a wrong token led to
+                        states[-1:] = before
                     raise errors.unexpected(position, states, None if token is None else str(token))
-                action, target = found
-                if action is Shift:
-                    break
-                production = self._productions[target.order]
                 size = len(production.symbols)
+                children: list[Any] = []
                 if size:
                     children = values[-size:]
-                    del states[-size:], values[-size:]
-                else:
-                    children = []
+                    del values[-size:]
+                replaced.append(states[len(states) - size :])
+                del states[len(states) - size :]
                 value = builder(production, slots_of[production.index](children))
-                _, goto = table[states[-1]][production.rule.symbol]
-                states.append(goto)
+                state = shifts[states[-1]][production.rule.symbol]
+                states.append(state)
                 values.append(value)
-                if kind == "$END" and goto == end:
+                if kind == "$END" and state == end:
                     return value
-                actions = table[goto]
             assert token is not None
             terminal = by_symbol[kind][0]
             index = terminal.domain.index_of(str(token))
             if index is None:
                 raise errors.not_in_domain(NotInDomain(terminal, token.start_pos or 0, str(token)))
-            states.append(target)
+            states.append(shifts[state][kind])
             values.append((terminal, index, str(token)))
 
     @cached_property
@@ -276,30 +287,26 @@ class Tables:
 
     def expected(self, states: Sequence[int]) -> set[str]:
         """Symbols that the parser really accepts next, found by simulating the reductions."""
-        return {s for s in self._states[states[-1]] if (s in self.by_symbol or s == "$END") and self._accepts(states, s)}
+        candidates = (*self._shifts[states[-1]], *self._reduces[states[-1]])
+        return {s for s in candidates if (s in self.by_symbol or s == "$END") and self._accepts(states, s)}
 
     def _accepts(self, states: Sequence[int], symbol: str) -> bool:
-        stack = list(states[-1:])
+        stack = [states[-1]]
         below = len(states) - 1  # states under `stack` are taken from `states` as they are needed
-        for _ in range(100_000):
-            found = self._states[stack[-1]].get(symbol)
-            if found is None:
+        while symbol not in self._shifts[stack[-1]]:
+            production = self._reduces[stack[-1]].get(symbol)
+            if production is None:
                 return False
-            action, target = found
-            if action is Shift:
-                return True
-            production = self._productions[target.order]
             size = len(production.symbols)
             while len(stack) <= size:
                 stack.insert(0, states[below - 1])
                 below -= 1
-            if size:
-                del stack[-size:]
-            goto = self._states[stack[-1]][production.rule.symbol][1]
+            del stack[len(stack) - size :]
+            goto = self._shifts[stack[-1]][production.rule.symbol]
             stack.append(goto)
             if symbol == "$END" and goto == self._end_state and below + len(stack) == 2:
                 return True
-        return False
+        return True
 
 
 def _picker(production: Production) -> Callable[[list[Any]], tuple[Any, ...]]:

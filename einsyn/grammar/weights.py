@@ -26,17 +26,25 @@ def check_shares(
     if len(kinds) > 1:
         first = next(iter(shares.values()))
         other = next(s for s in shares.values() if s.kind != first.kind)
-        report.error("G090", f"the {what} mixes `p` and `w`", other.span,
-                     "use `p` for probabilities or `w` for relative weights, not both",
-                     evidence=(f"`{first.kind}` at {first.span}",))  # fmt: skip
+        report.error(
+            "G090",
+            f"the {what} mixes `p` and `w`",
+            other.span,
+            "use `p` for probabilities or `w` for relative weights, not both",
+            evidence=(f"`{first.kind}` at {first.span}",),
+        )
         return None
     values: dict[int, Fraction] = {}
     for number, share in shares.items():
         value = arithmetic.number(share.expression)
         if value < 0:
             name = "probability" if share.kind == "p" else "weight"
-            report.error("G091", f"the {name} {_shown(value)} is negative", share.span,
-                         "use 0 for what is parsed but never drawn")  # fmt: skip
+            report.error(
+                "G091",
+                f"the {name} {_shown(value)} is negative",
+                share.span,
+                "use 0 for what is parsed but never drawn",
+            )
             return None
         values[number] = value
     if not values:
@@ -45,7 +53,9 @@ def check_shares(
         weights = [values.get(i, Fraction(1)) for i in range(count)]
         total = sum(weights)
         if not total:
-            report.error("G094", f"all weights of the {what} are zero", span, "nothing could be drawn; give one a weight")
+            report.error(
+                "G094", f"all weights of the {what} are zero", span, "nothing could be drawn; give one a weight"
+            )
             return None
         return [w / total for w in weights]
     return _probabilities(values, count, report, what, span)
@@ -57,13 +67,21 @@ def _probabilities(
     total = sum(values.values(), Fraction(0))
     unsaid = count - len(values)
     if total > 1:
-        report.error("G092", f"the probabilities of the {what} add up to {_shown(total)}, more than 1", span,
-                     "lower them, or write `w` for relative weights")  # fmt: skip
+        report.error(
+            "G092",
+            f"the probabilities of the {what} add up to {_shown(total)}, more than 1",
+            span,
+            "lower them, or write `w` for relative weights",
+        )
         return None
     if total < 1 and not unsaid:
-        report.error("G093", f"the probabilities of the {what} add up to {_shown(total)}, less than 1", span,
-                     f"{_shown(1 - total)} is left and no alternative without a probability takes it; "
-                     "leave one out, or write `w` for relative weights")  # fmt: skip
+        report.error(
+            "G093",
+            f"the probabilities of the {what} add up to {_shown(total)}, less than 1",
+            span,
+            f"{_shown(1 - total)} is left and no alternative without a probability takes it; "
+            "leave one out, or write `w` for relative weights",
+        )
         return None
     rest = (1 - total) / unsaid if unsaid else Fraction(0)
     return [values.get(i, rest) for i in range(count)]

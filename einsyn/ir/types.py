@@ -38,13 +38,15 @@ class TensorType:
         batched: whether the tensor has the leading batch axis.
     """
 
-    __slots__ = ("_hash", "axes", "batched", "dtype", "factors", "sizes")
+    __slots__ = ("_hash", "axes", "batched", "bytes", "dtype", "elements", "factors", "sizes")
 
     dtype: str
     axes: tuple[str, ...]
     sizes: tuple[Size, ...]
     factors: tuple[Factors | None, ...]
     batched: bool
+    elements: int  # number of elements at batch 1; a symbol counts as 1
+    bytes: int  # their size
 
     def __init__(
         self,
@@ -60,6 +62,8 @@ class TensorType:
         put(self, "sizes", sizes)
         put(self, "factors", factors if factors is not None else (None,) * len(axes))
         put(self, "batched", batched)
+        put(self, "elements", prod([n for n in sizes if n.__class__ is not str]))  # type: ignore[misc]  # integers
+        put(self, "bytes", self.elements * BYTES[dtype])
         put(self, "_hash", hash((dtype, axes, sizes, self.factors, batched)))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -149,16 +153,6 @@ class TensorType:
     def concrete(self) -> tuple[int, ...]:
         """All sizes as integers (T003 if one is a symbol)."""
         return tuple(self.size(i + 1) for i in range(len(self.sizes)))
-
-    @property
-    def elements(self) -> int:
-        """Number of elements at batch 1; a symbol counts as 1."""
-        return prod(n for n in self.sizes if isinstance(n, int))
-
-    @property
-    def bytes(self) -> int:
-        """Size in bytes at batch 1; a symbol counts as 1."""
-        return self.elements * BYTES[self.dtype]
 
     def resized(self, index: int, size: Size, factors: Factors | None = None) -> TensorType:
         """This type with the axis at 0-based `index` given another size; its factorisation is dropped."""

@@ -40,8 +40,7 @@ WIDTHS = [
     ("sum([a * b for a, b in zip([1, 2, 3], [4, 5, 6])])", 32),
     ("sum([i * w for i, w in enumerate([9, 5, 7])])", 19),
     ("sum([n for n in 0..10 if n % 3 == 0])", 18),
-    ("len([[a, b] for a in 0..3])", 3),
-    ("len([x for x in [[1, 2], [3]] for_all])", None),
+    ("len([[a, a] for a in 0..3])", 3),
     ("if true then 4 else 5", 4),
     ("if 1 < 2 and not (2 < 1) or false then 4 else 5", 4),
     ("if false or 3 == 3.0 then 4 else 5", 4),
@@ -61,9 +60,8 @@ WIDTHS = [
 ]
 
 
-@pytest.mark.parametrize(("expression", "width"), [case for case in WIDTHS if case[1] is not None])
+@pytest.mark.parametrize(("expression", "width"), WIDTHS)
 def test_value_of_an_expression(expression: str, width: int) -> None:
-    expression = expression.replace("[a, b] for a in", "[a, a] for a in")
     architecture = net(f"define net()(x) = linear({expression})(x)")
     assert architecture.output == [["B", 6, width]]
 
@@ -72,8 +70,8 @@ def test_floats_stay_floats() -> None:
     architecture = net("define net()(x) = leaky_relu(1 / 4.0)(x) * 2 + 7 * 0.5")
     assert [str(o.op) for o in architecture.graph.operations] == [
         "leaky_relu(slope=0.25)",
-        "affine(scale=2.0, shift=0.0)",
-        "affine(scale=1.0, shift=3.5)",
+        "affine(scale=2.0)",
+        "affine(shift=3.5)",
     ]
 
 
@@ -129,4 +127,4 @@ def test_an_expression_without_a_value_makes_the_draw_infeasible(expression: str
     assert message in found.message
     assert found.path == "/"
     assert found.span is not None
-    assert found.span.line == 4 or found.span.line == 3
+    assert found.span.line == 3

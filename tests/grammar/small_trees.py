@@ -111,9 +111,7 @@ def by_size(grammar: Grammar, up_to: int, *, all: bool = False) -> dict[int, lis
 
     def tokens(terminal: Terminal) -> list[tuple[Terminal, int, str]]:
         domain = terminal.domain
-        return [
-            (terminal, i, domain.text(i)) for i in range(len(domain)) if all or domain.probability(i)
-        ]
+        return [(terminal, i, domain.text(i)) for i in range(len(domain)) if all or domain.probability(i)]
 
     return {size: derive(grammar.start, size) for size in range(1, up_to + 1)}
 
@@ -127,5 +125,3 @@ def splits(total: int, parts: int) -> Iterator[tuple[int, ...]]:
     for first in range(1, total - parts + 2):
         for rest in splits(total - first, parts - 1):
             yield (first, *rest)
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from small_trees import load, load_files
 from wrong_grammars import CASES
 
 from einsyn.errors import EinsynError, FileError, GrammarError, UsageError
+from einsyn.grammar import loader
 from einsyn.grammar.codes import CODES
 from einsyn.grammar.loader import load_grammar
 
@@ -118,7 +120,9 @@ def test_files_that_use_each_other(tmp_path: Path) -> None:
         )
     assert caught.value.code == "G074"
     with pytest.raises(GrammarError) as caught:
-        load_files(tmp_path, space__lark='//@ einsyn 1\n%import .a.x\nstart: x\n', a__lark='%import .space.start\nx: "a"\n')
+        load_files(
+            tmp_path, space__lark="//@ einsyn 1\n%import .a.x\nstart: x\n", a__lark='%import .space.start\nx: "a"\n'
+        )
     assert caught.value.code == "G074"
 
 
@@ -137,10 +141,14 @@ def test_wrong_parameters(params: dict, code: str) -> None:
 
 def test_garbage_never_escapes_as_another_exception() -> None:
     rng = random.Random(7)
-    pieces = ["//@ p 0.1", "//@ int 1..9", "//@", '"', "/", "(", ")", "[", "|", "->", "~ 1..3", "?", "*", "{", "}", "\n",
-              " ", "A", "a", "_x", '"1"', ":", "\\", "%ignore", "%import common.WS\n", "start", "\0", "é", "..", "-"]  # fmt: skip
-    base = 'start: "a" [x] ~ 1..2 -> f  //@ p 0.5\n  | t{A} "b"\nx: "(" start ")"\nt{y}: y y\nA: "1" | "2" //@ w 1 2\n'
-    loaded = 0
+    pieces = (
+        '//@ p 0.1 $//@ int 1..9$//@$"$/$($)$[$|$->$~ 1..3$?$*$+${$}$ $A$a$_x$"1"$:$\\$%ignore$start$é$..$-$1'.split(
+            "$"
+        )
+    )
+    pieces += ["\n", "\0", "%import common.WS\n"]
+    base = 'start: "a" [x] -> f  //@ p 0.5\n  | t{A} "b"\nx: "(" start ")"\nt{y}: y y\nA: "1" | "2" //@ w 1 2\n'
+    loaded, refused = 0, []
     for _ in range(400):
         text = base
         for _ in range(rng.randint(1, 3)):
@@ -150,8 +158,10 @@ def test_garbage_never_escapes_as_another_exception() -> None:
             load(text)
             loaded += 1
         except EinsynError as error:
-            assert all(d.span is not None and d.render() for d in error.diagnostics)
+            refused.extend(error.diagnostics)
     assert loaded > 10
+    assert len(refused) > 100
+    assert all(d.span is not None and d.render() for d in refused)
 
 
 @pytest.mark.parametrize("depth", [40, 5_000])
@@ -163,3 +173,11 @@ def test_deep_nesting_is_no_recursion_error(depth: int) -> None:
         assert caught.value.code == ("G005" if depth > 50 else "G020")
     chain = "start: r0\n" + "".join(f'r{i}: "a{i}" r{i + 1} "b" | "c{i}"\n' for i in range(1500)) + 'r1500: "z"\n'
     assert len(load(chain).rules) == 1502
+
+
+def test_every_code_is_listed_and_used() -> None:
+    folder = Path(loader.__file__).parent
+    used = {
+        c for p in folder.glob("*.py") if p.name != "codes.py" for c in re.findall(r'"([AFGU]\d{3})"', p.read_text())
+    }
+    assert used == set(CODES)

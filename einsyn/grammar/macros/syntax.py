@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from einsyn.diagnostics import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A number, string, boolean or `none`. `exact` is a decimal's value as written, for probabilities."""
 
     value: int | float | bool | str | None
@@ -20,24 +19,21 @@ class Literal:
     exact: Fraction | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A local, parameter, macro or primitive."""
 
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(NamedTuple):
     """`*expr` in a call or a list."""
 
     value: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """`function(positional, ..., name=value, ...)`."""
 
     function: Expression
@@ -46,8 +42,7 @@ class Call:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """`items[index]`."""
 
     items: Expression
@@ -55,8 +50,7 @@ class Index:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(NamedTuple):
     """`-x` or `not x`."""
 
     operator: str
@@ -64,8 +58,7 @@ class Unary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """Arithmetic, a comparison, a range `a..b` or `a @ b`."""
 
     operator: str
@@ -74,8 +67,7 @@ class Binary:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+class Logical(NamedTuple):
     """`and` or `or`; the right operand is evaluated only where it matters."""
 
     operator: str
@@ -84,8 +76,7 @@ class Logical:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(NamedTuple):
     """`if condition then a else b`."""
 
     condition: Expression
@@ -94,16 +85,14 @@ class Conditional:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(NamedTuple):
     """`[a, *b, c]`."""
 
     items: tuple[Expression | Spread, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Comprehension:
+class Comprehension(NamedTuple):
     """`[element for names in items if condition]`."""
 
     element: Expression
@@ -116,8 +105,7 @@ class Comprehension:
 Expression = Literal | Name | Call | Index | Unary | Binary | Logical | Conditional | ListOf | Comprehension
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(NamedTuple):
     """`a = e` or `a, b = e`."""
 
     names: tuple[str, ...]
@@ -125,8 +113,7 @@ class Assign:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(NamedTuple):
     """`require condition, "message"`."""
 
     condition: Expression
@@ -134,8 +121,7 @@ class Require:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(NamedTuple):
     """`for names in items with bindings { body }`."""
 
     names: tuple[str, ...]
@@ -148,8 +134,7 @@ class Fold:
 Statement = Assign | Require | Fold
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """`{ statements return a, b }`; several results make a list."""
 
     statements: tuple[Statement, ...]
@@ -157,8 +142,7 @@ class Block:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A parameter of a definition; `rest` takes all that remain."""
 
     name: str
@@ -183,8 +167,7 @@ class Definition:
     scope: dict[str, Definition] = field(default_factory=dict[str, "Definition"], repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class UseStatement:
+class UseStatement(NamedTuple):
     """`use FILE` in a `.ein` file."""
 
     file: str

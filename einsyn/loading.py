@@ -62,12 +62,13 @@ def load(
     inputs: dict[str, str] = {_ONLY_INPUT: input} if isinstance(input, str) else dict(input or {})
     grammar = load_grammar(path, search=(grammars_folder(),)) if profile is not None else None
     if grammar is not None and profile is not None:
-        chosen = _profile(grammar, profile)
-        for key, value in chosen.items():
+        profiled: dict[str, str] = {}
+        for key, value in _profile(grammar, profile).items():
             if key in grammar.directives.params:
                 given_params.setdefault(key, value)
-            elif not inputs:
-                inputs[_ONLY_INPUT if key == "input" else key] = value
+            else:
+                profiled[_ONLY_INPUT if key == "input" else key] = value
+        inputs = inputs or profiled
     values = {key: _scalar(value) for key, value in given_params.items()}
     grammar = load_grammar(path, params=values, search=(grammars_folder(),))
     program = Program(grammar)
