@@ -47,7 +47,8 @@ class References:
         Args:
             space: the space as loaded.
             name: of the reference.
-            params, inputs: what wins over the file.
+            params: parameters that win over the file's.
+            inputs: input types that win over the file's.
             limits: for the architecture.
             profiled: keep the space's parameters and input as they are.
 

@@ -21,9 +21,10 @@ def recover(path: str | Path) -> dict[str, Any]:
         FileError: the file cannot be read or is no ONNX model.
         BackendError: B011 it was not written by einsyn.
     """
-    import onnx
+    import onnx as _onnx
     from google.protobuf.message import DecodeError
 
+    onnx: Any = _onnx  # its stubs leave `load` half untyped
     file = Path(path)
     if not file.is_file():
         raise FileError(Diagnostic("F001", f"there is no file `{path}`", hint="check the path"))

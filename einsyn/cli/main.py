@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import cast
 
 import typer
 
@@ -41,7 +42,7 @@ app.command("show")(show)
 app.command("profile")(profile)
 
 # What typer raises for a wrong command line; it exports only the leaves of that family.
-_CommandLineError = typer.BadParameter.__mro__[2]
+_CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 
 @app.callback(invoke_without_command=True)
@@ -57,13 +58,14 @@ def run(arguments: list[str]) -> int:
     """Run a command line and return the exit status."""
     OUTPUT.as_json = "--json" in arguments
     try:
-        app([a for a in arguments if a != "--json"], standalone_mode=False)
+        # A command that ends with typer.Exit makes its status the result.
+        status = app([a for a in arguments if a != "--json"], standalone_mode=False)
         sys.stdout.flush()
     except EinsynError as error:
         OUTPUT.diagnostics(error.diagnostics)
         return WRONG_USAGE if isinstance(error, UsageError) else WRONG_INPUT
     except _CommandLineError as error:
-        message = error.format_message().rstrip(".")  # type: ignore[attr-defined]  # every error of the family has it
+        message = str(cast("typer.BadParameter", error).format_message()).rstrip(".")
         command = next((a for a in arguments if not a.startswith("-")), "")
         hint = f"einsyn {command} --help" if command in {c.name for c in app.registered_commands} else "einsyn --help"
         OUTPUT.diagnostics((Diagnostic("U000", message[:1].lower() + message[1:], hint=hint),))
@@ -84,7 +86,7 @@ def run(arguments: list[str]) -> int:
         hint = "please report it with the command; EINSYN_TRACEBACK=1 shows where it happened"
         OUTPUT.diagnostics((Diagnostic("X001", f"internal error, {shown}", hint=hint),))
         return INTERNAL
-    return DONE
+    return status if isinstance(status, int) else DONE
 
 
 def main() -> None:

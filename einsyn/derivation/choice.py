@@ -30,7 +30,7 @@ class Choice:
 
     __slots__ = ("children", "denotation", "depth", "index", "parent", "production", "slot", "symbol", "tape")
 
-    symbol: Rule | Terminal
+    symbol: Any  # a Rule or a Terminal
     parent: Choice | None
     slot: int
     depth: int
@@ -52,7 +52,7 @@ class Choice:
 
     def dismantle(self) -> None:
         """Cut the links of a tree that is not needed any more, so that it goes at once and not with the collector."""
-        pending = [self]
+        pending: list[Choice] = [self]
         while pending:
             choice = pending.pop()
             choice.parent = None

@@ -101,6 +101,8 @@ def too_much() -> Infeasible:
 def _equal(symbol: str, a: Any, b: Any) -> bool:
     if a.__class__ is b.__class__ and a.__class__ in (str, int):
         return bool(a == b)
+    if a is None or b is None:
+        return a is b  # whether an option is absent can be asked of anything
     if not _comparable(a) or not _comparable(b):
         odd = b if _comparable(a) else a
         raise Infeasible(

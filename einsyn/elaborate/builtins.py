@@ -13,6 +13,8 @@ from einsyn.elaborate.values import Builtin, Combinator, Deferred, Sequence, Sha
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from einsyn.ir.types import TensorType
+
 
 def _number(name: str, value: Any) -> Any:
     if not is_number(value):
@@ -99,15 +101,43 @@ def _as_float(value: Any) -> float:
     return float(_number("float", value))
 
 
+def _min(*args: Any) -> Any:
+    return min(_numbers("min", args))
+
+
+def _max(*args: Any) -> Any:
+    return max(_numbers("max", args))
+
+
+def _enumerate(items: Any) -> tuple[tuple[int, Any], ...]:
+    return tuple(enumerate(_list("enumerate", items)))
+
+
+def _channels_of(x: Any) -> int:
+    return _tensor("channels_of", x).type.size("c")
+
+
+def _kind_of(x: Any) -> str | None:
+    return _tensor("kind_of", x).type.kind
+
+
+def _axes_of(x: Any) -> tuple[str, ...]:
+    return _tensor("axes_of", x).type.axes
+
+
+def _type_of(x: Any) -> TensorType:
+    return _tensor("type_of", x).type
+
+
 BUILTINS: Final[dict[str, Builtin]] = {
     b.name: b
     for b in (
         Builtin("len", "len(list)", 1, 1, _length),
         Builtin("sum", "sum(list)", 1, 1, _sum),
-        Builtin("min", "min(a, b, ...) or min(list)", 1, None, lambda *a: min(_numbers("min", a))),
-        Builtin("max", "max(a, b, ...) or max(list)", 1, None, lambda *a: max(_numbers("max", a))),
+        Builtin("min", "min(a, b, ...) or min(list)", 1, None, _min),
+        Builtin("max", "max(a, b, ...) or max(list)", 1, None, _max),
         Builtin("zip", "zip(list, ...)", 1, None, _zip),
-        Builtin("enumerate", "enumerate(list)", 1, 1, lambda v: tuple(enumerate(_list("enumerate", v)))),
+        Builtin("enumerate", "enumerate(list)", 1, 1, _enumerate),
         Builtin("div", "div(a, b)", 2, 2, _div),
         Builtin("abs", "abs(a)", 1, 1, _real("abs", abs)),
         Builtin("log", "log(a)", 1, 1, _real("log", math.log)),
@@ -118,12 +148,12 @@ BUILTINS: Final[dict[str, Builtin]] = {
         Builtin("round", "round(a), half to even", 1, 1, _real("round", round)),
         Builtin("round_to", "round_to(quantum, a)", 2, 2, _round_to),
         Builtin("float", "float(a)", 1, 1, _as_float),
-        Builtin("channels_of", "channels_of(x)", 1, 1, lambda x: _tensor("channels_of", x).type.size("c")),
+        Builtin("channels_of", "channels_of(x)", 1, 1, _channels_of),
         Builtin("size_of", "size_of(x, axis)", 2, 2, _size_of),
-        Builtin("kind_of", "kind_of(x)", 1, 1, lambda x: _tensor("kind_of", x).type.kind),
+        Builtin("kind_of", "kind_of(x)", 1, 1, _kind_of),
         Builtin("has_axis", "has_axis(x, axis)", 2, 2, _has_axis),
-        Builtin("axes_of", "axes_of(x)", 1, 1, lambda x: _tensor("axes_of", x).type.axes),
-        Builtin("type_of", "type_of(x)", 1, 1, lambda x: _tensor("type_of", x).type),
+        Builtin("axes_of", "axes_of(x)", 1, 1, _axes_of),
+        Builtin("type_of", "type_of(x)", 1, 1, _type_of),
     )
 }
 
@@ -143,12 +173,20 @@ def _repeat(count: Any, arrow: Any) -> Sequence:
     return Sequence((_arrow("repeat", arrow),), count)
 
 
+def _seq(*arrows: Any) -> Sequence:
+    return Sequence(tuple(_arrow("seq", each) for each in arrows))
+
+
+def _shared(arrow: Any) -> Shared:
+    return Shared(_arrow("shared", arrow))
+
+
 COMBINATORS: Final[dict[str, Combinator]] = {
     c.name: c
     for c in (
-        Combinator("seq", "seq(f, ...)", 1, None, lambda *f: Sequence(tuple(_arrow("seq", each) for each in f))),
+        Combinator("seq", "seq(f, ...)", 1, None, _seq),
         Combinator("repeat", "repeat(n, f)", 2, 2, _repeat, forced=1),
-        Combinator("shared", "shared(f)", 1, 1, lambda f: Shared(_arrow("shared", f))),
+        Combinator("shared", "shared(f)", 1, 1, _shared),
     )
 }
 

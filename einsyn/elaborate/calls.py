@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
-from einsyn.elaborate.code import MISSING, Code, I
+from einsyn.elaborate.code import MISSING, Code, Opcode
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tape import Mark
 from einsyn.elaborate.values import (
@@ -78,8 +78,8 @@ class Frame:
 
 
 # Frames of `seq` and `shared` run these; their registers are listed where the frames are made.
-_RUN_SEQUENCE: Final = ((int(I.SEQUENCE), None),)
-_RUN_SHARED: Final = ((int(I.SHARE), None), (int(I.UNSHARE), None))
+_RUN_SEQUENCE: Final = ((int(Opcode.SEQUENCE), None),)
+_RUN_SHARED: Final = ((int(Opcode.SHARE), None), (int(Opcode.UNSHARE), None))
 
 
 class Calls:
@@ -106,7 +106,7 @@ class Calls:
 
     def choose(self, choice: Choice, types: Types | None = None) -> None:
         """Ask the chooser and open the slots of what it answers."""
-        answer = self.chooser.choose(choice.symbol, types, choice)
+        answer: Any = self.chooser.choose(choice.symbol, types, choice)
         if answer.__class__ is not Production:
             choice.index = answer
             return
@@ -238,6 +238,14 @@ class Calls:
         """Apply something to values."""
         if isinstance(f, Choice | Deferred):
             return Deferred(f, args, named)
+        if f.__class__ is Bound and f.args and f.args[-1] is MISSING:
+            # An arrow with arguments left at their defaults may still be given them.
+            given = list(f.args)
+            while given and given[-1] is MISSING:
+                given.pop()
+            f = Macro(f.code, tuple(given))
+        elif isinstance(f, Op) and not f.required() and f is type(f).configure():
+            f = type(f)
         if f.__class__ is Macro:
             return self._bind(f, args, named, origin, span)
         if isinstance(f, Combinator):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MISSING: Final = object()
 
 
-class I(IntEnum):
+class Opcode(IntEnum):
     """Instruction codes with their operands; registers are numbers, `pc` is an instruction number."""
 
     CALL = 0  # dst, function, argument registers, spread flags | None, ((name, register), ...) | None, span

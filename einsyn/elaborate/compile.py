@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from einsyn.diagnostics import Diagnostic, Span, closest
 from einsyn.elaborate.arithmetic import BINARY, UNARY
-from einsyn.elaborate.builtins import BUILTINS, COMBINATORS
-from einsyn.elaborate.code import MISSING, Code, I, Instruction
+from einsyn.elaborate.builtins import BUILTINS
+from einsyn.elaborate.call_check import check_call
+from einsyn.elaborate.code import MISSING, Code, Instruction, Opcode
+from einsyn.elaborate.scope import Scope
 from einsyn.elaborate.values import Builtin, Macro
 from einsyn.errors import GrammarError
 from einsyn.grammar.macros.syntax import (
@@ -36,39 +38,7 @@ from einsyn.ops import OPS
 from einsyn.ops.op import Op
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from einsyn.grammar.model import Scalar
-
-
-class Scope:
-    """What names mean outside a definition's own body.
-
-    Args:
-        macros: compiled definitions visible in the file, by name.
-        params: the space's parameters, empty in a `.ein` file.
-    """
-
-    def __init__(self, macros: Mapping[str, Code], params: Mapping[str, Scalar]) -> None:
-        self.macros = macros
-        self.params = params
-
-    def lookup(self, name: str) -> object:
-        """The value of a name, or MISSING. The order is that of the language: params, macros, primitives."""
-        if name in self.params:
-            return self.params[name]
-        code = self.macros.get(name)
-        if code is not None:
-            return Macro(code)
-        if name in COMBINATORS:
-            return COMBINATORS[name]
-        if name in OPS:
-            return OPS[name]
-        return BUILTINS.get(name, MISSING)
-
-    def names(self) -> set[str]:
-        """All names, for suggestions."""
-        return {*self.params, *self.macros, *COMBINATORS, *OPS, *BUILTINS}
+    pass
 
 
 def head(definition: Definition) -> Code:
@@ -98,7 +68,7 @@ def compile_expression(name: str, expression: Expression, scope: Scope, locals_:
     compiler = _Compiler(scope)
     for local in locals_:
         compiler.declare(local)
-    compiler.emit(I.RETURN, compiler.expression(expression))
+    compiler.emit(Opcode.RETURN, compiler.expression(expression))
     code.instructions = tuple(compiler.instructions)
     code.template = compiler.template
     return code
@@ -140,7 +110,7 @@ class _Compiler:
             self.constant_registers.add(found)
         return found
 
-    def emit(self, code: I, *operands: object) -> int:
+    def emit(self, code: Opcode, *operands: object) -> int:
         self.instructions.append((int(code), *operands))  # plain integers compare faster
         return len(self.instructions) - 1
 
@@ -153,9 +123,9 @@ class _Compiler:
 
     def force(self, register: int, *, elements: bool = False) -> int:
         if elements:
-            self.emit(I.FORCE_ALL, register)
+            self.emit(Opcode.FORCE_ALL, register)
         elif register not in self.forced and register not in self.constant_registers:
-            self.emit(I.FORCE, register)
+            self.emit(Opcode.FORCE, register)
             self.forced.add(register)
         return register
 
@@ -183,7 +153,7 @@ class _Compiler:
                 result = self._list(body.results, body.span)
         else:
             result = self.expression(body)
-        self.emit(I.RETURN, result)
+        self.emit(Opcode.RETURN, result)
         code.instructions = tuple(self.instructions)
         code.template = self.template
         return self.references
@@ -191,8 +161,8 @@ class _Compiler:
     def _default(self, parameter: Parameter) -> None:
         assert parameter.default is not None
         register = self.names[parameter.name]
-        skip = self.emit(I.DEFAULT, register, 0)
-        self.emit(I.MOVE, register, self.expression(parameter.default))
+        skip = self.emit(Opcode.DEFAULT, register, 0)
+        self.emit(Opcode.MOVE, register, self.expression(parameter.default))
         self.patch(skip, 2)
 
     def statements(self, statements: tuple[Statement, ...]) -> None:
@@ -212,7 +182,7 @@ class _Compiler:
         self.force(value)
         # New registers, so that `a, b = [b, a]` reads the old ones.
         targets = tuple(self.register() for _ in statement.names)
-        self.emit(I.UNPACK, targets, value, statement.span)
+        self.emit(Opcode.UNPACK, targets, value, statement.span)
         for name, target in zip(statement.names, targets, strict=True):
             self._bind(name, target)
 
@@ -225,7 +195,7 @@ class _Compiler:
                 return
         register = self.names[name] if name in self.owned else self.declare(name)
         self.owned.add(name)
-        self.emit(I.MOVE, register, value)
+        self.emit(Opcode.MOVE, register, value)
         if value in self.forced or value in self.constant_registers:
             self.forced.add(register)
         else:
@@ -233,7 +203,7 @@ class _Compiler:
 
     def _require(self, statement: Require) -> None:
         condition = self.force(self.expression(statement.condition))
-        self.emit(I.REQUIRE, condition, statement.message, statement.span)
+        self.emit(Opcode.REQUIRE, condition, statement.message, statement.span)
 
     def _fold(self, fold: Fold) -> None:
         items = self.force(self.expression(fold.items))
@@ -241,11 +211,11 @@ class _Compiler:
         for name, value in starts:
             self._bind(name, value, carried=True)
         iterator = self.register()
-        self.emit(I.ITERATE, iterator, items, fold.span)
+        self.emit(Opcode.ITERATE, iterator, items, fold.span)
         self.forced.clear()
         start = len(self.instructions)
         targets = tuple(self.register() for _ in fold.names)
-        step = self.emit(I.NEXT, iterator, targets, 0, fold.span)
+        step = self.emit(Opcode.NEXT, iterator, targets, 0, fold.span)
         # The body is a block: it owns its items and what the loop carries, the rest is local to it.
         names, owned = dict(self.names), self.owned
         self.owned = {name for name, _ in fold.bindings}
@@ -253,7 +223,7 @@ class _Compiler:
             self.names[name] = target
             self.owned.add(name)
         self.statements(fold.body)
-        self.emit(I.JUMP, start)
+        self.emit(Opcode.JUMP, start)
         self.patch(step, 3)
         self.names, self.owned = names, owned
 
@@ -272,7 +242,7 @@ class _Compiler:
             case Unary():
                 operand = self.force(self.expression(node.operand))
                 dst = self.register()
-                self.emit(I.UNARY, dst, UNARY[node.operator], node.operator, operand, node.span)
+                self.emit(Opcode.UNARY, dst, UNARY[node.operator], node.operator, operand, node.span)
                 self.forced.add(dst)
                 return dst
             case Logical():
@@ -283,9 +253,9 @@ class _Compiler:
                 return self._list(node.items, node.span)
             case Index():
                 items = self.force(self.expression(node.items))
-                index = self.force(self.expression(node.index))
+                index = self.force(self.expression(node.place))
                 dst = self.register()
-                self.emit(I.INDEX, dst, items, index, node.span)
+                self.emit(Opcode.INDEX, dst, items, index, node.span)
                 return dst
             case Comprehension():
                 return self._comprehension(node)
@@ -308,36 +278,36 @@ class _Compiler:
         left = self.force(self.expression(node.left))
         right = self.force(self.expression(node.right))
         dst = self.register()
-        self.emit(I.BINARY, dst, BINARY[node.operator], node.operator, left, right, node.span)
+        self.emit(Opcode.BINARY, dst, BINARY[node.operator], node.operator, left, right, node.span)
         self.forced.add(dst)
         return dst
 
     def _logical(self, node: Logical) -> int:
         dst = self.register()
         left = self.force(self.expression(node.left))
-        self.emit(I.MOVE, dst, left)
+        self.emit(Opcode.MOVE, dst, left)
         if node.operator == "and":
-            skip = self.emit(I.BRANCH, dst, 0, node.span)
+            skip = self.emit(Opcode.BRANCH, dst, 0, node.span)
             right = self.force(self.expression(node.right))
-            self.emit(I.MOVE, dst, right)
+            self.emit(Opcode.MOVE, dst, right)
             self.patch(skip, 2)
         else:
-            other = self.emit(I.BRANCH, dst, 0, node.span)
-            skip = self.emit(I.JUMP, 0)
+            other = self.emit(Opcode.BRANCH, dst, 0, node.span)
+            skip = self.emit(Opcode.JUMP, 0)
             self.patch(other, 2)
             right = self.force(self.expression(node.right))
-            self.emit(I.MOVE, dst, right)
+            self.emit(Opcode.MOVE, dst, right)
             self.patch(skip, 1)
         return dst
 
     def _conditional(self, node: Conditional) -> int:
         dst = self.register()
         condition = self.force(self.expression(node.condition))
-        other = self.emit(I.BRANCH, condition, 0, node.span)
-        self.emit(I.MOVE, dst, self.expression(node.then))
-        skip = self.emit(I.JUMP, 0)
+        other = self.emit(Opcode.BRANCH, condition, 0, node.span)
+        self.emit(Opcode.MOVE, dst, self.expression(node.then))
+        skip = self.emit(Opcode.JUMP, 0)
         self.patch(other, 2)
-        self.emit(I.MOVE, dst, self.expression(node.otherwise))
+        self.emit(Opcode.MOVE, dst, self.expression(node.otherwise))
         self.patch(skip, 1)
         return dst
 
@@ -357,7 +327,7 @@ class _Compiler:
             values = tuple(self.template[r] for r in registers)
             return self.constant_for((tuple, (values, tuple(type(v) for v in values))), values)
         dst = self.register()
-        self.emit(I.LIST, dst, registers, spread, span)
+        self.emit(Opcode.LIST, dst, registers, spread, span)
         self.forced.add(dst)
         return dst
 
@@ -365,37 +335,37 @@ class _Compiler:
         items = self.force(self.expression(node.items))
         dst = self.register()
         iterator = self.register()
-        self.emit(I.NEW, dst)
-        self.emit(I.ITERATE, iterator, items, node.span)
+        self.emit(Opcode.NEW, dst)
+        self.emit(Opcode.ITERATE, iterator, items, node.span)
         self.forced.clear()
         start = len(self.instructions)
         outer = dict(self.names)
         targets = tuple(self.declare(name) for name in node.names)
-        step = self.emit(I.NEXT, iterator, targets, 0, node.span)
+        step = self.emit(Opcode.NEXT, iterator, targets, 0, node.span)
         if node.condition is not None:
             condition = self.force(self.expression(node.condition))
-            self.emit(I.BRANCH, condition, start, node.span)
-        self.emit(I.APPEND, dst, self.expression(node.element))
-        self.emit(I.JUMP, start)
+            self.emit(Opcode.BRANCH, condition, start, node.span)
+        self.emit(Opcode.APPEND, dst, self.expression(node.element))
+        self.emit(Opcode.JUMP, start)
         self.patch(step, 3)
-        self.emit(I.FREEZE, dst)
+        self.emit(Opcode.FREEZE, dst)
         self.names = outer
         return dst
 
     def _call(self, node: Call) -> int:
         builtin = self._builtin_name(node)
         if builtin is not None:
-            self._check_call(node, builtin)
+            check_call(node, builtin)
             return self._builtin(node, builtin)
         function = self.expression(node.function)
-        self._check_call(node, self.template[function] if function in self.constant_registers else MISSING)
+        check_call(node, self.template[function] if function in self.constant_registers else MISSING)
         registers, spread = self._items(node.positional)
         named = tuple((name, self.expression(value)) for name, value in node.named)
         folded = self._fold_call(function, registers, spread, named)
         if folded is not None:
             return folded
         dst = self.register()
-        self.emit(I.CALL, dst, function, registers, spread, named or None, node.span)
+        self.emit(Opcode.CALL, dst, function, registers, spread, named or None, node.span)
         return dst
 
     def _fold_call(
@@ -419,8 +389,11 @@ class _Compiler:
         return self.constant_for((Op, op), op)
 
     def _builtin_name(self, node: Call) -> Builtin | None:
-        """The built-in function that a call names. Some (`sqrt`, `max`) are primitives as well: as a value
-        the name is the primitive, called on values it is the function, called on tensors the primitive."""
+        """The built-in function that a call names, if it names one.
+
+        Some (`sqrt`, `max`) are primitives as well: as a value the name is the primitive, called on values it is
+        the function, called on tensors the primitive.
+        """
         name = node.function.name if isinstance(node.function, Name) else ""
         if name in self.names or name in self.scope.params or name in self.scope.macros:
             return None
@@ -432,52 +405,8 @@ class _Compiler:
             self.force(register, elements=True)
         if spread is not None:
             collected = self.register()
-            self.emit(I.LIST, collected, args, spread, node.span)
+            self.emit(Opcode.LIST, collected, args, spread, node.span)
             args = (collected,)
         dst = self.register()
-        self.emit(I.BUILTIN, dst, callee, args, spread is not None, node.span)
+        self.emit(Opcode.BUILTIN, dst, callee, args, spread is not None, node.span)
         return dst
-
-    def _check_call(self, node: Call, callee: object) -> None:
-        """What can be said of a call before anything runs."""
-        spread = any(isinstance(a, Spread) for a in node.positional)
-        count = len(node.positional)
-        if isinstance(callee, Macro):
-            code = callee.code
-            most = max(len(code.values), len(code.tensors or ()))
-            if not spread and not code.rest and not code.tensor_rest and count > most:
-                raise self.error(
-                    "D011", f"`{code.name}` takes at most {most} arguments, {count} are given", node.span, code.usage()
-                )
-            unknown = [name for name, _ in node.named if name not in code.values]
-        elif isinstance(callee, type) and issubclass(callee, Op):
-            unknown = [name for name, _ in node.named if name not in callee.attributes]
-            variadic = any(a.variadic for a in callee.attributes.values())
-            most = max(len(callee.attributes), callee.arity if callee.arity is not None else count)
-            if not spread and not variadic and count > most:
-                raise self.error(
-                    "D011",
-                    f"`{callee.name}` takes at most {most} arguments, {count} are given",
-                    node.span,
-                    callee.usage(),
-                )
-        elif isinstance(callee, Builtin):
-            unknown = [name for name, _ in node.named]
-            too_many = callee.maximum is not None and count > callee.maximum
-            if not spread and (count < callee.minimum or too_many):
-                raise self.error("D011", f"`{callee.name}` is given {count} arguments", node.span, callee.usage)
-        elif callee is MISSING or isinstance(callee, Op):
-            return
-        else:
-            raise self.error("D012", "only arrows and macros can be applied", node.span)
-        if unknown:
-            known = self._argument_names(callee)
-            near = closest(unknown[0], known)
-            hint = f"did you mean `{near}`?" if near else f"it has {', '.join(known) or 'none'}"
-            raise self.error("D013", f"there is no argument {unknown[0]}", node.span, hint)
-
-    @staticmethod
-    def _argument_names(callee: object) -> list[str]:
-        if isinstance(callee, Macro):
-            return list(callee.code.values)
-        return list(callee.attributes) if isinstance(callee, type) and issubclass(callee, Op) else []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from einsyn.derivation.choice import Choice
 from einsyn.elaborate.calls import Chooser, Frame
-from einsyn.elaborate.code import Code, I
+from einsyn.elaborate.code import Code, Opcode
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.machine import Machine
 from einsyn.elaborate.trace import Trace
@@ -139,16 +139,18 @@ def elaborate(
 def _main(machine: Machine, main: Code, root: Choice) -> Value:
     """What `main` makes of the start symbol's arrow."""
     wrapper = machine.run(Frame(main.instructions, main.template.copy(), root))
-    instructions = ((int(I.CALL), 2, 0, (1,), None, None, main.span), (int(I.RETURN), 2))
+    instructions = ((int(Opcode.CALL), 2, 0, (1,), None, None, main.span), (int(Opcode.RETURN), 2))
     return machine.run(Frame(instructions, [wrapper, root, None], root))
 
 
 def _tensors(outcome: Value) -> tuple[Tensor, ...]:
-    if isinstance(outcome, Tensor):
-        return (outcome,)
-    if isinstance(outcome, tuple) and outcome and all(isinstance(t, Tensor) for t in outcome):
-        return outcome
-    raise Infeasible("V006", f"the network gives {kind_name(outcome)} instead of tensors")
+    outputs: tuple[Value, ...] = outcome if outcome.__class__ is tuple else (outcome,)
+    for output in outputs:
+        if not isinstance(output, Tensor):
+            raise Infeasible("V006", f"the network gives {kind_name(output)} instead of tensors")
+    if not outputs:
+        raise Infeasible("V006", "the network gives an empty list instead of tensors")
+    return outputs
 
 
 def _complete(machine: Machine, root: Choice) -> None:

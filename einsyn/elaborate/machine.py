@@ -12,17 +12,27 @@ from einsyn.derivation.choice import Choice
 from einsyn.diagnostics import Span
 from einsyn.elaborate.arithmetic import MAX_LIST
 from einsyn.elaborate.calls import Calls, Frame
-from einsyn.elaborate.code import MISSING, I
+from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
 from einsyn.elaborate.values import Deferred, Tensor, Value, kind_name
 from einsyn.ir.mismatch import Mismatch
 
-_CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (int(i) for i in (I.CALL, I.FORCE, I.RETURN, I.UNPACK, I.BINARY))
-_UNARY, _JUMP, _BRANCH, _MOVE, _BUILTIN = (int(i) for i in (I.UNARY, I.JUMP, I.BRANCH, I.MOVE, I.BUILTIN))
-_LIST, _INDEX, _NEW, _APPEND, _FREEZE = (int(i) for i in (I.LIST, I.INDEX, I.NEW, I.APPEND, I.FREEZE))
-_ITERATE, _NEXT, _FORCE_ALL, _REQUIRE = (int(i) for i in (I.ITERATE, I.NEXT, I.FORCE_ALL, I.REQUIRE))
-_DEFAULT, _SEQUENCE, _SHARE, _UNSHARE = (int(i) for i in (I.DEFAULT, I.SEQUENCE, I.SHARE, I.UNSHARE))
+_CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (
+    int(i) for i in (Opcode.CALL, Opcode.FORCE, Opcode.RETURN, Opcode.UNPACK, Opcode.BINARY)
+)
+_UNARY, _JUMP, _BRANCH, _MOVE, _BUILTIN = (
+    int(i) for i in (Opcode.UNARY, Opcode.JUMP, Opcode.BRANCH, Opcode.MOVE, Opcode.BUILTIN)
+)
+_LIST, _INDEX, _NEW, _APPEND, _FREEZE = (
+    int(i) for i in (Opcode.LIST, Opcode.INDEX, Opcode.NEW, Opcode.APPEND, Opcode.FREEZE)
+)
+_ITERATE, _NEXT, _FORCE_ALL, _REQUIRE = (
+    int(i) for i in (Opcode.ITERATE, Opcode.NEXT, Opcode.FORCE_ALL, Opcode.REQUIRE)
+)
+_DEFAULT, _SEQUENCE, _SHARE, _UNSHARE = (
+    int(i) for i in (Opcode.DEFAULT, Opcode.SEQUENCE, Opcode.SHARE, Opcode.UNSHARE)
+)
 
 _END: Final = object()
 
@@ -194,9 +204,10 @@ class Machine(Calls):
                 self.burn()
                 # A frame that works out a lazy value: the same instruction runs again after it.
                 # So does a sequence until its last item is done.
-                frame.pc = pc if result.store is not None or code == _SEQUENCE else pc + 1
-                result.parent = frame
-                frame = result
+                entered: Any = result
+                frame.pc = pc if entered.store is not None or code == _SEQUENCE else pc + 1
+                entered.parent = frame
+                frame = entered
         except Infeasible as cause:
             if cause.origin is None:
                 cause.origin = frame.origin
@@ -241,6 +252,7 @@ class Machine(Calls):
         shared, args, _, entered = cast("tuple[Any, ...]", regs)
         if not entered:
             self.trace.sharing.append([shared, 0])
+            self.trace.shares += 1
             regs[3] = True
         result = self.apply(shared.arrow, args, frame.origin, None)
         if result.__class__ is Frame:

@@ -9,8 +9,9 @@ from einsyn.diagnostics import Diagnostic, Span, closest
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
 from einsyn.elaborate.code import Code
-from einsyn.elaborate.compile import Scope, compile_body, compile_expression, head
+from einsyn.elaborate.compile import compile_body, compile_expression, head
 from einsyn.elaborate.plan import Plan
+from einsyn.elaborate.scope import Scope
 from einsyn.elaborate.values import Bound, Combinator, Macro
 from einsyn.errors import GrammarError
 from einsyn.grammar.macros.parser import Parser
@@ -172,6 +173,8 @@ class Program:
         if production.alias is None:
             target = self.scope.macros.get(production.name)
             if target is None:
+                if production.rule.splices:
+                    return Plan(production, plans.VALUE)  # its children are arguments of the one above
                 if len(args) == 1:
                     return _value_of(production)
                 self._problem(

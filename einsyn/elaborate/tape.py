@@ -24,7 +24,7 @@ Record = tuple["Op", "Signature", tuple[Tensor, ...], tuple[Tensor, ...], "int |
 class Mark:
     """Where a trace stood: how much it had emitted of everything."""
 
-    __slots__ = ("activations", "macs", "ops", "owners", "params", "records", "state", "values")
+    __slots__ = ("activations", "macs", "ops", "owners", "params", "records", "shares", "state", "values")
 
     def __init__(self, trace: Any) -> None:
         self.records = len(trace.records)
@@ -35,6 +35,7 @@ class Mark:
         self.macs: int = trace.macs
         self.state: int = trace.state
         self.activations: int = trace.activations
+        self.shares: int = trace.shares
 
 
 class Tape:

@@ -41,6 +41,7 @@ class Trace:
         "owners",
         "params",
         "records",
+        "shares",
         "sharing",
         "state",
         "values",
@@ -62,6 +63,7 @@ class Trace:
         self.owners: list[Signature] = []
         # The `shared` arrows being applied, innermost last, each with how many weight sets it has met.
         self.sharing: list[list[Any]] = []
+        self.shares = 0  # how often one was applied
 
     def input(self, type_: TensorType) -> Tensor:
         """A new input of the network."""
@@ -105,8 +107,11 @@ class Trace:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def tape(self, inputs: tuple[Tensor, ...], start: Mark, result: Any) -> Tape | None:
-        """What has been emitted since a mark, to be played again; None where the inputs cannot be told apart."""
-        if len({t.index for t in inputs}) < len(inputs):
+        """What has been emitted since a mark, to be played again.
+
+        None where the inputs cannot be told apart, and where a shared arrow was applied: its weights are not fresh.
+        """
+        if self.shares != start.shares or len({t.index for t in inputs}) < len(inputs):
             return None
         results = (result,) if isinstance(result, Tensor) else result
         if results.__class__ is not tuple or not all(t.__class__ is Tensor for t in results):
@@ -149,16 +154,17 @@ class Trace:
 
     def _own(self, signature: Signature, op: Op, origin: Choice | None, span: Span | None) -> int:
         """The weight set that an operation uses: a new one, or inside `shared` the one of the first time."""
-        found = None
+        found: int | None = None
         missing: list[list[Any]] = []
+        # The innermost arrow that has been here before decides; all of them count one more site.
         for context in reversed(self.sharing):
             shared: Shared = context[0]
             met: int = context[1]
-            if met < len(shared.sites):
+            if met == len(shared.sites):
+                missing.append(context)
+            elif found is None:
                 found = shared.sites[met]
-                context[1] = met + 1
-                break
-            missing.append(context)
+            context[1] = met + 1
         if found is None:
             found = len(self.owners)
             self.owners.append(signature)
@@ -178,7 +184,6 @@ class Trace:
                 )
         for context in missing:
             context[0].sites.append(found)
-            context[1] += 1
         return found
 
     def history(self, tensor: Tensor) -> str:

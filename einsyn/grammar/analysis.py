@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from einsyn.grammar.graph import components, productive, reachable, smallest
 from einsyn.grammar.model import Rule
+from einsyn.grammar.size_table import SizeTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,25 +79,10 @@ def count_rule(start: Rule, productions: Mapping[Rule, Sequence[Production]], *,
 
 def count_by_size(grammar: Grammar, up_to: int, *, all: bool = False) -> list[int]:
     """Number of derivations from `start` of each size 0, 1, ..., `up_to`."""
-    rules = list(grammar.rules.values())
-    totals: dict[Rule, list[int]] = {r: [0] * (up_to + 1) for r in rules}
-    rows = [
-        (p, [s for s in p.slots if isinstance(s, Rule)], terminal_ways(p, all=all))
-        for r in rules
-        for p in _chosen(r, all=all)
-    ]
-    # partial[i][j][t]: ways in which the first j children of production i have t productions together
-    partial = [[[0] * (up_to + 1) for _ in range(len(children) + 1)] for _, children, _ in rows]
-    for table in partial:
-        table[0][0] = 1
-    for size in range(1, up_to + 1):
-        for (production, children, ways), table in zip(rows, partial, strict=True):
-            below = size - 1
-            for j, child in enumerate(children, start=1):
-                known, before = totals[child], table[j - 1]
-                table[j][below] = sum(known[u] * before[below - u] for u in range(1, below + 1) if known[u])
-            totals[production.rule][size] += table[-1][below] * ways
-    return totals[grammar.start]
+    table = SizeTable(grammar, all=all)
+    for _ in range(up_to):
+        table.extend()
+    return [table.count(grammar.start, size) for size in range(up_to + 1)]
 
 
 def terminal_ways(production: Production, *, all: bool) -> int:

@@ -50,25 +50,29 @@ class Terminal:
         return f"<Terminal {self.name}>"
 
 
-class SlotArg(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SlotArg:
     """An argument that is the child in slot `index`."""
 
     index: int
 
 
-class ConstArg(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ConstArg:
     """An argument that is fixed: the value of a terminal with one text, or None for an absent option."""
 
     value: Scalar | None
 
 
-class ListArg(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ListArg:
     """An argument that is a list: `x ~ n..m`."""
 
     items: tuple[Arg, ...]
 
 
-class SpliceArg(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SpliceArg:
     """All arguments of the child in slot `index`, whose rule's name starts with `_`."""
 
     index: int

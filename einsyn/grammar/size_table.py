@@ -14,26 +14,31 @@ class SizeTable:
     """Counts by size, extended size by size; size is the number of productions.
 
     Args:
-        grammar: the grammar; derivations of zero probability are left out.
+        grammar: the grammar.
+        all: count derivations of zero probability too.
     """
 
-    def __init__(self, grammar: Grammar) -> None:
+    def __init__(self, grammar: Grammar, *, all: bool = False) -> None:
+        self._all = all
         self._rules = tuple(grammar.rules.values())
         self._values: dict[Terminal, tuple[int, ...]] = {}
         # Number of derivations of a rule, by size; there is none of size 0.
         self._counts: dict[Rule, list[int]] = {rule: [0] for rule in self._rules}
         # For a production and a slot: ways to fill that slot and all after it, by their size together.
         self._ways: dict[Production, list[list[int]]] = {
-            p: [[] for _ in range(len(p.slots) + 1)] for rule in self._rules for p in rule.drawable
+            p: [[] for _ in range(len(p.slots) + 1)] for rule in self._rules for p in self._chosen(rule)
         }
         self.size = 0
+
+    def _chosen(self, rule: Rule) -> tuple[Production, ...]:
+        return rule.productions if self._all else rule.drawable
 
     def values(self, terminal: Terminal) -> tuple[int, ...]:
         """The numbers of the values of a terminal that are ever drawn."""
         found = self._values.get(terminal)
         if found is None:
             domain = terminal.domain
-            found = tuple(i for i in range(len(domain)) if domain.probability(i) > 0)
+            found = tuple(i for i in range(len(domain)) if self._all or domain.probability(i) > 0)
             self._values[terminal] = found
         return found
 
@@ -46,7 +51,7 @@ class SizeTable:
                 ways[k].append(self._fill(production.slots[k], ways[k + 1], below))
         self.size += 1
         for rule in self._rules:
-            self._counts[rule].append(sum(self._ways[p][0][below] for p in rule.drawable))
+            self._counts[rule].append(sum(self._ways[p][0][below] for p in self._chosen(rule)))
 
     def _fill(self, slot: Rule | Terminal, rest: list[int], total: int) -> int:
         if not isinstance(slot, Rule):

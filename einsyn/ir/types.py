@@ -80,7 +80,7 @@ class TensorType:
             return True
         return (
             isinstance(other, TensorType)
-            and self._hash == other._hash
+            and hash(self) == hash(other)
             and self.sizes == other.sizes
             and self.axes == other.axes
             and self.factors == other.factors

@@ -46,8 +46,9 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What an operation does to given input types. MACs and bytes are at batch 1; `state_bytes`
-    includes buffers, `output_bytes` is 0 for views.
+    """What an operation does to given input types.
+
+    MACs and bytes are at batch 1; `state_bytes` includes buffers, `output_bytes` is 0 for views.
     """
 
     outputs: tuple[TensorType, ...]
@@ -60,7 +61,9 @@ class Signature:
 
 
 class Op:
-    """A primitive operation. Subclass it to add one:
+    """A primitive operation.
+
+    Subclass it to add one:
 
         class Double(einsyn.Op, name="double"):
             '''Twice the input. Shapes: `... -> ...`.'''
@@ -72,12 +75,14 @@ class Op:
     Class attributes:
         arity: number of input tensors; None for one or more.
         aliases: the outputs are the inputs or views of them, so they take no memory of their own.
+        open_names: `configure` takes named values beside the attributes.
     """
 
     name: ClassVar[str] = ""
     attributes: ClassVar[dict[str, Attribute]] = {}
     arity: ClassVar[int | None] = 1
     aliases: ClassVar[bool] = False
+    open_names: ClassVar[bool] = False
 
     key: tuple[object, ...]
     _hash: int

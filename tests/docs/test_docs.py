@@ -53,9 +53,7 @@ def test_contributing(tmp_path: Path) -> None:
         shutil.copytree(ROOT / name, copy / name, ignore=skip)
     for file in ROOT.glob("*.md"):
         shutil.copy(file, copy / file.name)
-    for folder in ("examples", "tests"):
-        (copy / folder).mkdir()
-    shutil.copy(ROOT / "Makefile", copy / "Makefile")
+    shutil.copy(ROOT / "LICENSE", copy / "LICENSE")
     Runner(copy, copy).page((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "CONTRIBUTING.md")
 
 

@@ -15,7 +15,7 @@ def test_no_public_name_is_that_of_a_submodule() -> None:
 
 def test_every_public_name_is_there_whatever_was_imported_before() -> None:
     import einsyn.cli.main
-    import einsyn.loading  # noqa: F401
+    import einsyn.loading
 
     for name in einsyn.__all__:
         assert not isinstance(getattr(einsyn, name), ModuleType), name

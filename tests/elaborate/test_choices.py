@@ -70,22 +70,23 @@ def test_a_repetition_is_a_list(text: str, expected: list[str]) -> None:
 
 
 SPLICED = """
-start: "c" _pair act _many -> net
+start: "c" _pair act _two -> net
 _pair: W "," W
      | W ",,"  _same
 _same: W
-_many: | "+" act | "+" act "+" act
+_two: "+" act _one | "-" act _one
+_one: act
 act: "r" -> relu | "t" -> tanh
 W: "4" | "8"
-//@ define net(a, b, act, *acts)(x) = seq(linear(a), linear(b), act, *acts)(x)
+//@ define net(a, b, *acts)(x) = seq(linear(a), linear(b), *acts)(x)
 """
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("c4,8r", ["linear(width=4)", "linear(width=8)", "relu"]),
-        ("c8,,4t+r+t", ["linear(width=8)", "linear(width=4)", "tanh", "relu", "tanh"]),
+        ("c4,8r+tt", ["linear(width=4)", "linear(width=8)", "relu", "tanh", "tanh"]),
+        ("c8,,4t-rt", ["linear(width=8)", "linear(width=4)", "tanh", "relu", "tanh"]),
     ],
 )
 def test_a_rule_with_an_underscore_gives_its_children_to_the_one_above(text: str, expected: list[str]) -> None:
@@ -95,18 +96,21 @@ def test_a_rule_with_an_underscore_gives_its_children_to_the_one_above(text: str
 DEFERRED = """
 start: "n" block act -> net
 block: "a" -> one | "b" -> two
-act: "r" -> relu | "l" -> leaky_relu
-//@ define net(block, act)(x) = act(0.5)(x) + residual(block(8, n=2))(x)
-//@ define one(width, n)(x) = linear(width)(x)
+act: "l" -> leaky_relu | "m" -> smooth
+//@ define net(block, act)(x) = act(0.5)(x) + residual(block(8, n=2))(act(x))
+//@ define one(width, n=1)(x) = linear(width)(x)
 //@ define two(width, n)(x) = repeat(n, linear(width))(x)
+//@ define smooth(slope=0.25)(x) = leaky_relu(slope)(x)
 """
 
 
-def test_choices_configured_with_values() -> None:
-    text = DEFERRED.replace('"r" -> relu | ', "")
-    space = small_space(SEQUENCE + text)
-    assert ops(space.parse("nal")) == ["leaky_relu(slope=0.5)", "linear(width=8)", "add", "add"]
-    assert ops(space.parse("nbl")) == ["leaky_relu(slope=0.5)", "linear(width=8)", "linear(width=8)", "add", "add"]
+@pytest.mark.parametrize(
+    ("text", "slope", "linears"), [("nal", "", 1), ("nbl", "", 2), ("nam", "(slope=0.25)", 1), ("nbm", "(slope=0.25)", 2)]
+)
+def test_choices_configured_with_values(text: str, slope: str, linears: int) -> None:
+    architecture = small_space(SEQUENCE + DEFERRED).parse(text)
+    middle = ["linear(width=8)"] * linears
+    assert ops(architecture) == ["leaky_relu(slope=0.5)", f"leaky_relu{slope}", *middle, "add", "add"]
 
 
 def test_alternatives_that_await_different_things_are_refused() -> None:

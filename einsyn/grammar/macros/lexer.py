@@ -9,10 +9,7 @@ from typing import Final
 from einsyn.diagnostics import Diagnostic, Span, source_excerpt
 from einsyn.errors import GrammarError
 
-KEYWORDS: Final = frozenset(
-    ["define", "return", "require", "for", "in", "with", "if", "then", "else", "or", "and", "not"]
-    + ["true", "false", "none", "use"]
-)
+KEYWORDS: Final = frozenset("define return require for in with if then else or and not true false none use".split())
 
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\n\f]+|//[^\n]*|\#[^\n]*)

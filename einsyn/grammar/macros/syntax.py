@@ -43,10 +43,10 @@ class Call(NamedTuple):
 
 
 class Index(NamedTuple):
-    """`items[index]`."""
+    """`items[place]`."""
 
     items: Expression
-    index: Expression
+    place: Expression
     span: Span
 
 
