@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_LIST: Final = 100_000
 MAX_NESTING: Final = 50
+_SHORTER: Final = "use shorter lists; `repeat` needs none"
 _MAX_BITS: Final = 4096
 
 
@@ -55,7 +56,7 @@ def _numeric(symbol: str, function: Callable[[Any, Any], Any]) -> Callable[[Any,
 def _add(a: Any, b: Any) -> Any:
     if a.__class__ is tuple and b.__class__ is tuple:
         if len(a) + len(b) > MAX_LIST:
-            raise Infeasible("L006", f"a list has more than {MAX_LIST} elements")
+            raise Infeasible("L006", f"a list has more than {MAX_LIST} elements", _SHORTER)
         return a + b
     return _plus(a, b)
 
@@ -95,7 +96,8 @@ def _comparable(value: object) -> bool:
 
 def too_much() -> Infeasible:
     """The refusal of a list of lists that nobody could go through."""
-    return Infeasible("L006", f"a list holds more than {MAX_LIST} elements in all or nests over {MAX_NESTING} deep")
+    message = f"a list holds more than {MAX_LIST} elements in all or nests over {MAX_NESTING} deep"
+    return Infeasible("L006", message, _SHORTER)
 
 
 def _equal(symbol: str, a: Any, b: Any) -> bool:
@@ -127,7 +129,7 @@ def _range(a: Any, b: Any) -> tuple[int, ...]:
     if a.__class__ is not int or b.__class__ is not int:
         raise _wrong("..", a, b)
     if b - a > MAX_LIST:
-        raise Infeasible("L006", f"the range {a}..{b} has more than {MAX_LIST} elements")
+        raise Infeasible("L006", f"the range {a}..{b} has more than {MAX_LIST} elements", _SHORTER)
     return tuple(range(a, b))
 
 

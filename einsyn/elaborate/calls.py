@@ -74,7 +74,7 @@ class Frame:
         self.dst = 0
         self.parent: Frame | None = None
         self.store: Choice | Deferred | None = None
-        self.taped: Choice | Deferred | None = None
+        self.taped: Choice | Deferred | Bound | None = None
 
 
 # Frames of `seq` and `shared` run these; their registers are listed where the frames are made.
@@ -328,6 +328,11 @@ class Calls:
                 span = None
                 f = f.denotation
             elif cls is Bound:
+                if f.key is not None and not self.trace.sharing:
+                    tape = f.code.tapes.get((f.key, *[t.type for t in args]))
+                    if tape is not None:
+                        return self.trace.replay(tape, args, origin, recorded_here=False)
+                    taped = f
                 frame = self._enter(f.code, f.args, args, origin, span)
                 return frame if taped is None else self._taped(frame, taped, args)
             elif cls is Sequence:
@@ -364,7 +369,7 @@ class Calls:
             else:
                 raise Infeasible("V006", f"{kind_name(f)} cannot be applied to tensors", None, origin, span)
 
-    def _taped(self, frame: Frame, arrow: Choice | Deferred, args: tuple[Tensor, ...]) -> Frame:
+    def _taped(self, frame: Frame, arrow: Choice | Deferred | Bound, args: tuple[Tensor, ...]) -> Frame:
         frame.taped = arrow
         frame.args = args
         frame.mark = Mark(self.trace)

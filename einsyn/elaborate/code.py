@@ -8,7 +8,7 @@ Constants, macros and primitives sit in the register template that a call copies
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from einsyn.diagnostics import Span
@@ -67,6 +67,7 @@ class Code:
         "required",
         "rest",
         "span",
+        "tapes",
         "template",
         "tensor_rest",
         "tensors",
@@ -92,6 +93,8 @@ class Code:
         self.span = span
         self.instructions: tuple[Instruction, ...] = ()
         self.template: list[object] = []
+        # What it emitted when applied to plain values, by values and tensor types.
+        self.tapes: dict[object, Any] = {}
 
     def usage(self) -> str:
         """The head of the definition: `block(width, stride=...)(x)`."""

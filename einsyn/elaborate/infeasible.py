@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Diagnostic
 
@@ -10,6 +10,22 @@ if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
     from einsyn.diagnostics import Span
     from einsyn.elaborate.values import Tensor
+
+
+# What to do where the one who raised it had nothing better to say.
+_HINTS: Final = {
+    "L002": "raise it with --max-params, or `//@ max_params` in the space",
+    "L003": "raise it with --max-macs",
+    "L004": "raise it with --max-memory, or `//@ max_memory` in the space",
+    "L005": "raise it with --max-depth, or `//@ max_depth` in the space",
+    "L006": "raise it with --max-size, or `//@ max_size` in the space",
+    "V005": "change the architecture, or the `require` line",
+    "T014": "make the shapes equal, or join them with `concat`",
+    "T020": "make the sizes equal, or keep an axis of size 1 with `keep=true`",
+    "T060": "change `//@ output`, or what `main` ends with",
+}
+_TYPES: Final = "einsyn ops NAME shows what an operation takes"
+_VALUES: Final = "the definitions at this place say what is expected"
 
 
 class Infeasible(Exception):
@@ -50,4 +66,5 @@ class Infeasible(Exception):
             path = str(self.origin)
             if self.origin.production is not None:
                 span = self.origin.production.span
-        return Diagnostic(self.code, self.message, span, path, evidence=self.histories, hint=self.hint)
+        hint = self.hint or _HINTS.get(self.code) or (_TYPES if self.code[0] == "T" else _VALUES)
+        return Diagnostic(self.code, self.message, span, path, evidence=self.histories, hint=hint)

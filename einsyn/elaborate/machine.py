@@ -15,7 +15,7 @@ from einsyn.elaborate.calls import Calls, Frame
 from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
-from einsyn.elaborate.values import Deferred, Tensor, Value, kind_name
+from einsyn.elaborate.values import Bound, Deferred, Tensor, Value, kind_name
 from einsyn.ir.mismatch import Mismatch
 
 _CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (
@@ -35,6 +35,8 @@ _DEFAULT, _SEQUENCE, _SHARE, _UNSHARE = (
 )
 
 _END: Final = object()
+# Tapes kept with one definition; a space meets ever new types.
+MAX_TAPES: Final = 4096
 
 
 class Machine(Calls):
@@ -192,7 +194,7 @@ class Machine(Calls):
                     value = regs[instruction[1]]
                     parent = frame.parent
                     if frame.taped is not None:
-                        frame.taped.tape = self.trace.tape(frame.args, frame.mark, value)
+                        self.keep(frame, value)
                     if frame.store is not None:
                         frame.store.denotation = value
                     elif parent is not None:
@@ -217,6 +219,18 @@ class Machine(Calls):
         except Mismatch as m:  # a function asks a tensor for an axis that it lacks
             span = instruction[-1] if isinstance(instruction[-1], Span) else None
             raise Infeasible(m.code, m.message, m.hint, frame.origin, span) from None
+
+    def keep(self, frame: Frame, result: Value) -> None:
+        """Keep what an application emitted, with its arrow, or with its code where nothing was chosen."""
+        tape = self.trace.tape(frame.args, frame.mark, result)
+        arrow: Any = frame.taped
+        if arrow.__class__ is not Bound:
+            arrow.tape = tape
+        elif tape is not None:
+            tapes = arrow.code.tapes
+            if len(tapes) >= MAX_TAPES:
+                tapes.clear()
+            tapes[(arrow.key, *[t.type for t in frame.args])] = tape
 
     def _sequence(self, regs: list[Any], frame: Frame) -> Any:
         """Go on with `seq` or `repeat`: the result, or a frame to run for the next item."""

@@ -2,6 +2,8 @@
 
 A choice is made once, so its arrow does the same whenever it meets the same types: only the weights are fresh.
 The branches of an 8-way branching and the cells of a repeated stage cost nothing to elaborate but the first two.
+A definition applied to plain values makes no choice at all: what it emits is kept with its code, for every
+architecture of the space.
 """
 
 from __future__ import annotations
@@ -41,13 +43,20 @@ class Mark:
 class Tape:
     """The records between two marks, with what they were applied to and what came of it."""
 
-    __slots__ = ("end", "inputs", "records", "result", "start")
+    __slots__ = ("end", "inputs", "owners", "records", "result", "start")
 
     def __init__(
-        self, inputs: tuple[Tensor, ...], records: list[Record | Replay], start: Mark, end: Mark, result: Any
+        self,
+        inputs: tuple[Tensor, ...],
+        records: list[Record | Replay],
+        owners: list[Signature],
+        start: Mark,
+        end: Mark,
+        result: Any,
     ) -> None:
         self.inputs = inputs
         self.records = records
+        self.owners = owners
         self.start = start
         self.end = end
         self.result = result
@@ -61,11 +70,17 @@ class Tape:
 
 
 class Replay:
-    """A tape played again: other inputs, other value numbers, other weight sets."""
+    """A tape played again: other inputs, other value numbers, other weight sets.
 
-    __slots__ = ("args", "owners", "tape", "values")
+    `origin` is the derivation node that it is played for, where that is not the one it was recorded for.
+    """
 
-    def __init__(self, tape: Tape, args: tuple[Tensor, ...], values: int, owners: int) -> None:
+    __slots__ = ("args", "origin", "owners", "tape", "values")
+
+    def __init__(
+        self, tape: Tape, args: tuple[Tensor, ...], values: int, owners: int, origin: Choice | None = None
+    ) -> None:
+        self.origin = origin
         self.tape = tape
         self.args = args
         self.values = values
@@ -95,12 +110,15 @@ class Replay:
         first = self.tape.start.owners
         values = self.values - self.tape.start.values
         found: list[Record | Replay] = []
-        for record in self.tape.records[self.tape.start.records : self.tape.end.records]:
+        for record in self.tape.records:
             if isinstance(record, Replay):
                 args = self.tensors(record.args)
-                found.append(Replay(record.tape, args, record.values + values, record.owners - first + self.owners))
+                owners = record.owners - first + self.owners
+                found.append(Replay(record.tape, args, record.values + values, owners, self.origin or record.origin))
                 continue
             op, signature, inputs, outputs, owner, origin, span = record
+            if self.origin is not None:
+                origin = self.origin
             if owner is not None:
                 owner = owner - first + self.owners
             found.append((op, signature, self.tensors(inputs), self.tensors(outputs), owner, origin, span))

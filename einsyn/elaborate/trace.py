@@ -116,15 +116,15 @@ class Trace:
         results = (result,) if isinstance(result, Tensor) else result
         if results.__class__ is not tuple or not all(t.__class__ is Tensor for t in results):
             return None
-        return Tape(inputs, self.records, start, Mark(self), result)
+        return Tape(inputs, self.records[start.records :], self.owners[start.owners :], start, Mark(self), result)
 
-    def replay(self, tape: Tape, args: tuple[Tensor, ...], origin: Choice | None) -> Any:
+    def replay(self, tape: Tape, args: tuple[Tensor, ...], origin: Choice | None, *, recorded_here: bool = True) -> Any:
         """Emit what a tape holds once more, with fresh weights. Raises Infeasible."""
         start, end = tape.start, tape.end
-        replay = Replay(tape, args, self.values, len(self.owners))
+        replay = Replay(tape, args, self.values, len(self.owners), None if recorded_here else origin)
         self.records.append(replay)
         self.values += end.values - start.values
-        self.owners.extend(self.owners[start.owners : end.owners])
+        self.owners.extend(tape.owners)
         self.state += end.state - start.state
         self.activations += end.activations - start.activations
         self.ops += end.ops - start.ops

@@ -28,6 +28,10 @@ class Tensor:
         self.type = type_
 
 
+# Values that are the same wherever they are equal.
+_PLAIN = frozenset((int, float, str, bool, type(None), object))
+
+
 class Macro:
     """A definition as a first-class value, with leading arguments that are already there.
 
@@ -44,11 +48,15 @@ class Macro:
 class Bound:
     """An arrow: a definition that has all its values and waits for tensors."""
 
-    __slots__ = ("args", "code")
+    __slots__ = ("args", "code", "key")
 
-    def __init__(self, code: Code, args: tuple[object, ...]) -> None:
+    def __init__(self, code: Code, args: tuple[Value, ...]) -> None:
         self.code = code
         self.args = args
+        # What tells its applications apart, beside the types, if nothing in it is chosen; else None.
+        self.key: tuple[Value, ...] | None = (
+            tuple([(a.__class__, a) for a in args]) if all([a.__class__ in _PLAIN for a in args]) else None
+        )
 
 
 class Deferred:

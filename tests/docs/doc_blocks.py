@@ -123,8 +123,16 @@ class Runner:
 
     def apply(self, diff: str) -> None:
         """Change the copy of the project as a diff says."""
+        # Outside of any repository, also where the folder for temporary files lies in one.
+        env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         done = subprocess.run(
-            ["git", "apply", "-"], input=diff, cwd=self.folder, capture_output=True, text=True, check=False
+            ["git", "apply", "-"],
+            input=diff,
+            cwd=self.folder,
+            env={**env, "GIT_CEILING_DIRECTORIES": str(self.folder.parent)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
 

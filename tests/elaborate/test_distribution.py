@@ -143,7 +143,7 @@ def test_the_test_can_tell_another_distribution() -> None:
     even = {text: 1 / len(chances) for text in chances}
     statistic, critical = chi_squared(seen, even)
     assert statistic > critical
-    tilted = {text: p * (1.15 if "[" in text else 1) for text, p in chances.items()}
+    tilted = {text: p * (1.4 if "[" in text else 1) for text, p in chances.items()}
     total = sum(tilted.values())
     statistic, critical = chi_squared(seen, {text: p / total for text, p in tilted.items()})
     assert statistic > critical

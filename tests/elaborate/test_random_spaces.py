@@ -52,7 +52,10 @@ def test_predictions_hold_in_torch(text: str, seed: int) -> None:
             y = module.eval()(x)
         assert ["B", *y.shape[1:]] == architecture.output[0]
         assert counter.get_total_flops() == 2 * architecture.macs
-        module.train()(x.expand(2, *x.shape[1:])).sum().backward()
+        pair = torch.cat([x, 2 * x]).requires_grad_()
+        module.train()(pair).sum().backward()
+        assert pair.grad is not None
+        assert all(p.grad is not None for p in module.parameters())
 
 
 @settings(max_examples=8, deadline=None, derandomize=True)
