@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import cast
+from typing import Annotated, cast
 
 import typer
 
@@ -26,7 +26,6 @@ DONE, WRONG_INPUT, WRONG_USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 app = typer.Typer(
     name="einsyn",
     help="Sample, type-check and compile neural architectures from a grammar. --json anywhere gives JSON lines.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -46,12 +45,33 @@ _CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    plugin: Annotated[
+        list[str] | None, typer.Option("--plugin", metavar="MODULE", help="Import a module that declares operations.")
+    ] = None,
+) -> None:
+    for name in plugin or []:
+        _import_plugin(name)
     if version:
         from einsyn import __version__
 
         OUTPUT.result({"version": __version__}, f"einsyn {__version__}")
         raise typer.Exit
+
+
+def _import_plugin(name: str) -> None:
+    """Run the module that the user names; nothing else that is read is ever run."""
+    from importlib import import_module
+
+    sys.path.insert(0, os.getcwd())
+    try:
+        import_module(name)
+    except (ImportError, ValueError) as error:
+        hint = "name a module as `import` would, my_ops for ./my_ops.py"
+        raise UsageError(Diagnostic("U014", f"the plugin `{name}` cannot be imported: {error}", hint=hint)) from None
+    finally:
+        sys.path.pop(0)
 
 
 def run(arguments: list[str]) -> int:

@@ -25,6 +25,7 @@ class Weight(Op, name="weight"):
     """
 
     arity = 0
+    open_names = True
     axes: tuple[str, ...] = attr.names(doc="axis names")
     sizes: tuple[int, ...] = attr.sizes(ge=1, doc="size of each axis")
     init: str = attr.init("normal 0.02", doc="how it starts")
