@@ -1,5 +1,4 @@
 """einspace's grammar alone, sampled by hand: what the general sampler is measured against. A type is (sizes, grids)."""
-# fmt: off
 from random import Random
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
 IM2COL = ((1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (4, 4, 0), (8, 8, 0), (16, 16, 0))
@@ -9,8 +8,7 @@ class Sampler:
     def draw(self, sizes=(3, 32, 32), classes=10):  # text, parameters, MACs, output shape; ValueError or TypeError if rejected
         self.params = self.macs = 0
         text, (sizes, _) = self.compound((sizes, (None, None, None)))
-        width = sizes[0] if len(sizes) == 3 else sizes[-1]
-        return text, self.params + (width + 1) * classes, self.macs + width * classes, ("B", classes)
+        return text, self.params + ((width := sizes[0] if len(sizes) == 3 else sizes[-1]) + 1) * classes, self.macs + width * classes, ("B", classes)
     def module(self, t): return self.computation(t) if self.u() < 0.32 else self.compound(t)
     def compound(self, t):
         if (kind := int(self.u() * 3)) == 1: return self.branching(t)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +21,22 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+
+# What to do where a finding has nothing better to say, by the letter of its code.
+_ADVICE: Final = {
+    "A": "einsyn sample SPACE prints texts of the language",
+    "B": "einsyn check SPACE ARCH says whether the architecture itself is sound",
+    "D": "einsyn ops lists the primitives with their signatures",
+    "F": "check the path, and who may read and write there",
+    "G": "einsyn lint SPACE lists every mistake of a space",
+    "I": "einsyn show SPACE ARCH --as ir prints the text of a graph",
+    "L": "einsyn sample --help lists the limits",
+    "S": "--explain-rejections says why draws are rejected",
+    "T": "einsyn ops NAME shows what an operation takes; types are written f32[B, c:3, h:32, w:32]",
+    "U": "einsyn COMMAND --help lists options; a type is written c:3,h:32,w:32 or 3x32x32",
+    "V": "see the definitions at that place",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,11 @@ class Diagnostic:
         """The same finding with some fields replaced."""
         return replace(self, **changes)  # type: ignore[arg-type]  # dataclasses.replace is untyped by field
 
+    @property
+    def advice(self) -> str | None:
+        """The hint, for errors at least a general one."""
+        return self.hint or (_ADVICE.get(self.code[:1]) if self.severity == "error" else None)
+
     def render(self) -> str:
         """The finding as the command line prints it."""
         lines = [f"{self.severity}[{self.code}]: {printable(self.message)}"]
@@ -61,8 +82,8 @@ class Diagnostic:
         elif self.span is not None:
             lines.append(f" at {printable(str(self.span))}")
         lines.extend(f"   {printable(line)}" for line in self.evidence)
-        if self.hint is not None:
-            lines.append(f"help: {printable(self.hint)}")
+        if self.advice is not None:
+            lines.append(f"help: {printable(self.advice)}")
         if self.reproduce is not None:
             lines.append(f"reproduce: {printable(self.reproduce)}")
         return "\n".join(lines)
@@ -78,7 +99,7 @@ class Diagnostic:
             "column": self.span.column if self.span else None,
             "path": self.path,
             "evidence": list(self.evidence),
-            "hint": self.hint,
+            "hint": self.advice,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from einsyn.diagnostics import Diagnostic, Span, closest
 from einsyn.errors import FileError, UsageError
@@ -32,25 +32,13 @@ class References:
         """Their names, in alphabetical order."""
         return tuple(sorted(p.stem for p in self._folder.glob("*.arch")))
 
-    def load(
-        self,
-        space: Space,
-        name: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        inputs: Mapping[str, str] | None = None,
-        limits: Mapping[str, int | None] | None = None,
-        profiled: bool = False,
-    ) -> Architecture:
+    def load(self, space: Space, name: str, given: Given | None = None) -> Architecture:
         """The architecture of that name, in its space with the parameters and the input that it states.
 
         Args:
             space: the space as loaded.
             name: of the reference.
-            params: parameters that win over the file's.
-            inputs: input types that win over the file's.
-            limits: for the architecture.
-            profiled: keep the space's parameters and input as they are.
+            given: what wins over the file.
 
         Raises:
             UsageError: U004 there is none of that name.
@@ -60,16 +48,37 @@ class References:
             near = closest(name, self.names)
             hint = f"did you mean ref:{near}?" if near else f"there are {', '.join(self.names) or 'none'}"
             raise UsageError(Diagnostic("U004", f"`{space.name}` has no reference `{name}`", hint=hint))
-        text, stated_params, stated_inputs = read_architecture(self._folder / f"{name}.arch")
-        if (stated_params or stated_inputs) and not profiled:
-            from einsyn.loading import load
+        return load_architecture(space, self._file, self._folder / f"{name}.arch", given or Given())
 
-            space = load(
-                self._file,
-                params={**space.params, **stated_params, **(params or {})},
-                input=inputs or stated_inputs or {n: str(t) for n, t in space.inputs},
-            )
-        return space.parse(text, **(limits or {}))
+
+class Given(NamedTuple):
+    """What a command line says of an architecture beside its file; it wins over what the file says.
+
+    Args:
+        params: parameters of the space.
+        inputs: input types by name, "" for the only one.
+        limits: what the architecture may cost.
+        profiled: keep the space's parameters and inputs as a profile set them.
+    """
+
+    params: Mapping[str, str] = {}
+    inputs: Mapping[str, str] = {}
+    limits: Mapping[str, int | None] = {}
+    profiled: bool = False
+
+
+def load_architecture(space: Space, space_file: Path, path: Path, given: Given) -> Architecture:
+    """The architecture of an `.arch` file, in the space with the parameters and the input that the file states."""
+    text, params, inputs = read_architecture(path)
+    if (params or inputs) and not given.profiled:
+        from einsyn.loading import load
+
+        space = load(
+            space_file,
+            params={**space.params, **params, **given.params},
+            input=given.inputs or inputs or {n: str(t) for n, t in space.inputs},
+        )
+    return space.parse(text, **given.limits)
 
 
 def read_architecture(path: Path) -> tuple[str, dict[str, str], dict[str, str]]:

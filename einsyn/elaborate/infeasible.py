@@ -24,8 +24,6 @@ _HINTS: Final = {
     "T020": "make the sizes equal, or keep an axis of size 1 with `keep=true`",
     "T060": "change `//@ output`, or what `main` ends with",
 }
-_TYPES: Final = "einsyn ops NAME shows what an operation takes"
-_VALUES: Final = "the definitions at this place say what is expected"
 
 
 class Infeasible(Exception):
@@ -66,5 +64,5 @@ class Infeasible(Exception):
             path = str(self.origin)
             if self.origin.production is not None:
                 span = self.origin.production.span
-        hint = self.hint or _HINTS.get(self.code) or (_TYPES if self.code[0] == "T" else _VALUES)
+        hint = self.hint or _HINTS.get(self.code)
         return Diagnostic(self.code, self.message, span, path, evidence=self.histories, hint=hint)

@@ -61,7 +61,7 @@ def key(node: Derivation | Token) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     ("text", "alphabet", "longest", "max_size", "number"),
     [
-        (RECURSIVE, ["(", ")", ";", "r", "t", "l4", "l8", "l9"], 5, 3, 3 + 9),
+        (RECURSIVE, ["(", ")", ";", "r", "l4", "l9"], 5, 3, 3 + 9),
         (OPTIONS, ["-", ",4", ",8", "r", "l4", "l8"], 4, 4, 2 * (3 + 9) * 3),
     ],
 )
@@ -128,20 +128,20 @@ EXPAND: "a" | "b" | "c"
 
 
 def test_wide_domains_and_deep_grammars_are_counted_without_listing_them() -> None:
-    rules = "\n".join(f'r{i}: "x" r{i + 1} "," N -> deeper | "y" r{i + 1} "," N -> deeper' for i in range(60))
+    rules = "\n".join(f'r{i}: "x" r{i + 1} "," N -> deeper | "y" r{i + 1} "," N -> deeper' for i in range(30))
     space = small_space(
         SEQUENCE
         + f"""
 start: r0
 {rules}
-r60: "z" -> identity
+r30: "z" -> identity
 N: /[0-9]+/  //@ int 1..1000000
 //@ define deeper(inner, n) = inner
 """
     )
-    assert space.count() == (2 * 10**6) ** 60
+    assert space.count() == (2 * 10**6) ** 30
     first = next(derivations(space.grammar))
-    assert first.size == 62
+    assert first.size == 32
 
 
 def test_enumerate_yields_the_valid_ones_only() -> None:

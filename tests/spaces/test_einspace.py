@@ -32,7 +32,7 @@ def test_references_have_the_published_parameters() -> None:
         *_, head = architecture.graph.owners()
         assert architecture.output == [["B", 10]]
         assert architecture.params - head.signature.param_count == published
-        assert space.derivation(architecture.text) == space.check(architecture.derivation).derivation
+        assert architecture.space.derivation(architecture.text) == architecture.derivation
 
 
 @pytest.mark.parametrize("name", REFERENCES)
@@ -95,7 +95,7 @@ def test_no_lone_computation_at_the_root() -> None:
 
 def test_what_only_the_references_use_is_never_drawn() -> None:
     space = einsyn.load("einspace")
-    assert space.ref("resnet18_no_maxpool").log_prob == -math.inf
+    assert space.ref("mlp_mixer").log_prob == -math.inf
     assert space.parse("(linear*4;linear/4)").log_prob == -math.inf
     texts = " ".join(a.text for a in space.sample(2000, seed=4))
     assert "im2col(7" not in texts

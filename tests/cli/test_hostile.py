@@ -1,0 +1,126 @@
+"""Names, titles and texts that try to become code, and processes that are cut off."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Command
+
+TITLES = [
+    'x"""\nimport os; os.system("touch PWNED")\n"""',
+    "\"\"\"; open('PWNED', 'w'); \"\"\"",
+    "'''; open('PWNED', 'w'); '''",
+    "\\\"\"\"; open('PWNED', 'w') #",
+    "{open('PWNED', 'w')}",
+    "\u2028open('PWNED', 'w')\u2028",
+    "\x0copen('PWNED', 'w')",
+    "${open} %s {0} \\N{BULLET} \\x41",
+    "trailing backslash \\",
+]
+NET = 'start: "a" W -> {name}\nW: "4" | "8"\n//@ define {name}(w)(x) = linear(w)(x)\n'
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_title_cannot_become_code(
+    einsyn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str
+) -> None:
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    head = f"//@ einsyn 1\n//@ title {title.splitlines()[0]}\n//@ cite {title.splitlines()[0]}\n//@ input x f32[B, d:8]\n"
+    Path("space.lark").write_text(head + NET.format(name="net"), encoding="utf-8")
+    done = einsyn("compile", "space.lark", "a4", "-o", "net.py", "-o", "net.onnx", "--verify")
+    assert done.status == 0, done.err
+    # The generated file is imported by a Python of its own; it must define a network and do nothing else.
+    code = "import net, torch; print(tuple(net.Net()(torch.zeros(2, 8)).shape))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "(2, 4)\n"), ran.stderr
+    assert not Path("PWNED").exists()
+    assert torch.is_tensor(torch.zeros(1))
+
+
+@pytest.mark.parametrize("name", ["class", "import", "torch", "nn", "self", "Net", "forward", "__init__", "x", "print"])
+def test_names_cannot_break_the_source(einsyn: Command, tmp_path: Path, name: str) -> None:
+    space = tmp_path / "space.lark"
+    text = f"//@ einsyn 1\n//@ input {name.lower()} f32[B, d:8]\n" + NET.format(name="net")
+    space.write_text(text, encoding="utf-8")
+    done = einsyn("compile", str(space), "a8", "-o", str(tmp_path / "net.py"), "-o", str(tmp_path / "net.onnx"), "--verify")
+    if done.status == 0:
+        scope: dict[str, object] = {"__name__": "net"}
+        exec(compile((tmp_path / "net.py").read_text(), "net.py", "exec"), scope)
+        assert "Net" in scope
+    else:
+        assert (done.status, done.err[:7]) == (1, "error[G")
+
+
+def test_a_hostile_file_name(einsyn: Command, tmp_path: Path) -> None:
+    space = tmp_path / "a\"\"\"b'; import os #.lark"
+    space.write_text("//@ einsyn 1\n//@ input x f32[B, d:8]\n" + NET.format(name="net"))
+    done = einsyn("compile", str(space), "a8", "-o", str(tmp_path / "net.py"))
+    assert done.status == 0, done.err
+    exec(compile((tmp_path / "net.py").read_text(), "net.py", "exec"), {"__name__": "net"})
+    wrong = einsyn("check", str(space), "b8")
+    assert wrong.status == 1
+    infeasible = einsyn("check", str(space), "a8", "--max-params", "1")
+    (reproduce,) = [line for line in infeasible.err.splitlines() if line.startswith("reproduce: ")]
+    assert shlex.split(reproduce.removeprefix("reproduce: "))[:4] == ["einsyn", "check", str(space), "a8"]
+
+
+def test_an_odd_name_cannot_move_the_cursor(einsyn: Command, tmp_path: Path) -> None:
+    done = einsyn("sample", str(tmp_path / "\x1b[2J\r\n.lark"))
+    assert done.status == 1
+    assert "\\x1b[2J\\r\\n.lark" in done.err
+    assert all(c.isprintable() or c == "\n" for c in done.err)
+
+
+def einsyn_process(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "einsyn", *arguments]
+
+
+def test_a_broken_pipe_is_no_error() -> None:
+    command = shlex.join(einsyn_process("sample", "einspace", "-n", "100000")) + " | head -n 2; echo ${PIPESTATUS[0]}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    *texts, status = done.stdout.splitlines()
+    assert len(texts) == 2
+    assert status == "0"
+
+
+def test_control_c_ends_with_130_and_leaves_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "nets.txt"
+    process = subprocess.Popen(
+        einsyn_process("sample", "einspace", "-n", "10000000", "-o", str(target)),
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    # Wait until it writes.
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir())
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (["sample", "einspac"], 2, "U005"),
+        (["check", "einspace", "(norm;"], 1, "A003"),
+        (["check", "einspace", "branch(clone2,linear16,linear32,add)"], 1, "T014"),
+    ],
+)
+def test_the_process_exits_with_the_status(arguments: list[str], status: int, code: str) -> None:
+    done = subprocess.run(einsyn_process(*arguments), capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith(f"error[{code}]: ")
+    assert "Traceback" not in done.stderr
