@@ -77,6 +77,7 @@ def load(
     own = Limits().merged(dict(grammar.directives.limits))
     loaded = Space(name, str(space), grammar, program, types, output, own, References(path))
     loaded.limits = loaded.bounds(limits)
+    loaded.settings = values
     return loaded
 
 

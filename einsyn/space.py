@@ -60,6 +60,8 @@ class Space:
         self.output = output
         self.limits = limits
         self.references = references
+        # What was given when the space was loaded, for commands that do the same again.
+        self.settings: dict[str, Scalar] = {}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {t}" for name, t in self.inputs)
@@ -89,7 +91,8 @@ class Space:
         Raises:
             InfeasibleError: it does not type-check or exceeds a limit.
         """
-        return self._feasible(self.elaborate(chooser, self.bounds(limits)), None)
+        bounds = self.bounds(limits)
+        return self._feasible(self.elaborate(chooser, bounds), None, bounds)
 
     def sampler(
         self, seed: int = 0, *, unique: bool = False, max_tries: int = 100_000, **limits: int | None
@@ -157,19 +160,20 @@ class Space:
         Raises:
             InfeasibleError: it does not type-check or exceeds a limit.
         """
-        return self._feasible(self.elaborate(TreeChooser(derivation), self.bounds(limits)), derivation)
+        bounds = self.bounds(limits)
+        return self._feasible(self.elaborate(TreeChooser(derivation), bounds), derivation, bounds)
 
-    def _feasible(self, outcome: Elaboration, derivation: Derivation | None) -> Architecture:
+    def _feasible(self, outcome: Elaboration, derivation: Derivation | None, bounds: Limits) -> Architecture:
         if outcome.cause is None:
             return Architecture(self, outcome, derivation)
         found = outcome.cause.diagnostic()
         evidence = tuple(outcome.trace.history(t) for t in outcome.cause.operands)
         reproduce = None
         if derivation is not None:
-            reproduce = self.command("check", derivation.text(self.grammar.spacing))
+            reproduce = self.command("check", derivation.text(self.grammar.spacing), bounds)
         raise InfeasibleError(found.with_(evidence=evidence, reproduce=reproduce))
 
-    def command(self, verb: str, text: str) -> str:
+    def command(self, verb: str, text: str, bounds: Limits | None = None) -> str:
         """A command line that does the same again."""
         from shlex import quote
 
@@ -178,6 +182,14 @@ class Space:
         for name, t in self.inputs:
             axes = ",".join(f"{a}:{s}" for a, s in zip(t.axes, t.sizes, strict=True))
             parts += ["--input", axes if len(self.inputs) == 1 else f"{name}={axes}"]
+        for name, value in self.settings.items():
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            parts += ["--set", quote(f"{name}={shown}")]
+        own = Limits().merged(dict(self.grammar.directives.limits))
+        for name in LIMIT_NAMES:
+            limit = getattr(bounds or self.limits, name)
+            if limit != getattr(own, name):
+                parts += [f"--{name.replace('_', '-')}", str(limit)]
         return " ".join(parts)
 
     def enumerate(self, *, max_size: int | None = None, **limits: int | None) -> Iterator[Architecture]:

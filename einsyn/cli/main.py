@@ -13,7 +13,7 @@ from einsyn.cli.compile import compile_
 from einsyn.cli.enumerate import enumerate_
 from einsyn.cli.lint import lint
 from einsyn.cli.ops import ops
-from einsyn.cli.output import OUTPUT
+from einsyn.cli.output import OUTPUT, ReaderGoneError
 from einsyn.cli.profile import profile
 from einsyn.cli.sample import sample
 from einsyn.cli.show import show
@@ -93,7 +93,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         OUTPUT.message("interrupted", {"interrupted": True})
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGoneError):
         # Whoever reads has enough. Nothing may be flushed to the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
@@ -106,6 +106,8 @@ def run(arguments: list[str]) -> int:
         hint = "please report it with the command; EINSYN_TRACEBACK=1 shows where it happened"
         OUTPUT.diagnostics((Diagnostic("X001", f"internal error, {shown}", hint=hint),))
         return INTERNAL
+    if status == INTERRUPTED:
+        OUTPUT.message("interrupted", {"interrupted": True})
     return status if isinstance(status, int) else DONE
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from einsyn.diagnostics import Diagnostic
 
 
+class ReaderGoneError(Exception):
+    """Whoever read the results has closed the pipe. (Typer would turn BrokenPipeError into exit status 1.)"""
+
+
 class Output:
     """How this run speaks. `as_json` is set by `--json` anywhere on the command line."""
 
@@ -29,7 +33,10 @@ class Output:
     def line(self, text: str) -> None:
         """One line of results."""
         stream = self.results or sys.stdout
-        stream.write(text + "\n")
+        try:
+            stream.write(text + "\n")
+        except BrokenPipeError:
+            raise ReaderGoneError from None
 
     def message(self, text: str, record: Mapping[str, Any] | None = None) -> None:
         """Something about the run, on stderr."""

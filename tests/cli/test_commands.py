@@ -95,7 +95,7 @@ def test_an_architecture_may_come_from_anywhere(
     einsyn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "net.arch"
-    file.write_text(f"//@ cite nobody\n( linear 16 ;\n  norm )\n")
+    file.write_text("//@ cite nobody\n( linear 16 ;\n  norm )\n")
     expected = einsyn("check", "einspace", ARCH).out
     assert einsyn("check", "einspace", f"@{file}").out == expected
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(ARCH.encode() + b"\n")))

@@ -27,7 +27,7 @@ ARCHITECTURES = {
          at /  (space.lark:4:8)
            %2: f32[B, s:6, d:8]  /start[0]/start[1]  relu > linear(width=8)
            %3: f32[B, s:6, d:3]  /start[1]  linear(width=3)
-        help: make the shapes equal, or join them with `concat`
+        help: `concat("d")` joins tensors that differ in d alone
         reproduce: einsyn check space.lark '[(relu;linear8)+linear3]' --input s:6,d:8
         """,
     "(linear3;half)": """\
@@ -57,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_architectures(einsyn: Command, text: str) -> None:
     done = einsyn("check", "space.lark", text)
     assert (done.status, done.out) == (1, "")
-    assert done.err == dedent(ARCHITECTURES[text])
+    assert [line.rstrip() for line in done.err.splitlines()] == dedent(ARCHITECTURES[text]).splitlines()
 
 
 def test_limits(einsyn: Command) -> None:
@@ -87,16 +87,13 @@ def test_a_wrong_grammar(einsyn: Command) -> None:
     Path("space.lark").write_text(SPACE.replace("WIDTH -> linear", "WIDHT -> linear"))
     done = einsyn("sample", "space.lark")
     assert done.status == 1
-    assert done.err.startswith(
-        dedent(
-            """\
-            error[G020]: the terminal `WIDHT` is not defined
-             at space.lark:6:17
-               \x20    | "linear" WIDHT -> linear
-                              ^^^^^
-            """
-        )
-    )
+    assert done.err.splitlines() == [
+        "error[G020]: the terminal `WIDHT`, used in `start`, is not defined",
+        " at space.lark:6:17",
+        '        | "linear" WIDHT -> linear',
+        "                   ^^^^^",
+        "help: did you mean `WIDTH`?",
+    ]
 
 
 def test_a_wrong_definition(einsyn: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import signal
@@ -15,7 +16,7 @@ from conftest import Command
 
 TITLES = [
     'x"""\nimport os; os.system("touch PWNED")\n"""',
-    "\"\"\"; open('PWNED', 'w'); \"\"\"",
+    '"""; open(\'PWNED\', \'w\'); """',
     "'''; open('PWNED', 'w'); '''",
     "\\\"\"\"; open('PWNED', 'w') #",
     "{open('PWNED', 'w')}",
@@ -31,19 +32,20 @@ NET = 'start: "a" W -> {name}\nW: "4" | "8"\n//@ define {name}(w)(x) = linear(w)
 def test_a_title_cannot_become_code(
     einsyn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str
 ) -> None:
-    import torch
-
     monkeypatch.chdir(tmp_path)
-    head = f"//@ einsyn 1\n//@ title {title.splitlines()[0]}\n//@ cite {title.splitlines()[0]}\n//@ input x f32[B, d:8]\n"
+    line = title.partition("\n")[0]
+    head = f"//@ einsyn 1\n//@ title {line}\n//@ cite {line}\n//@ input x f32[B, d:8]\n"
     Path("space.lark").write_text(head + NET.format(name="net"), encoding="utf-8")
-    done = einsyn("compile", "space.lark", "a4", "-o", "net.py", "-o", "net.onnx", "--verify")
+    done = einsyn("compile", "space.lark", "a4", "-o", "net.py", "-o", "net.onnx")
     assert done.status == 0, done.err
-    # The generated file is imported by a Python of its own; it must define a network and do nothing else.
-    code = "import net, torch; print(tuple(net.Net()(torch.zeros(2, 8)).shape))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert (ran.returncode, ran.stdout) == (0, "(2, 4)\n"), ran.stderr
+    # Importing the generated file defines a network and does nothing else.
+    spec = importlib.util.spec_from_file_location("generated_net", tmp_path / "net.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert sum(p.numel() for p in module.Net().parameters()) == 36
     assert not Path("PWNED").exists()
-    assert torch.is_tensor(torch.zeros(1))
 
 
 @pytest.mark.parametrize("name", ["class", "import", "torch", "nn", "self", "Net", "forward", "__init__", "x", "print"])
@@ -51,7 +53,9 @@ def test_names_cannot_break_the_source(einsyn: Command, tmp_path: Path, name: st
     space = tmp_path / "space.lark"
     text = f"//@ einsyn 1\n//@ input {name.lower()} f32[B, d:8]\n" + NET.format(name="net")
     space.write_text(text, encoding="utf-8")
-    done = einsyn("compile", str(space), "a8", "-o", str(tmp_path / "net.py"), "-o", str(tmp_path / "net.onnx"), "--verify")
+    done = einsyn(
+        "compile", str(space), "a8", "-o", str(tmp_path / "net.py"), "-o", str(tmp_path / "net.onnx"), "--verify"
+    )
     if done.status == 0:
         scope: dict[str, object] = {"__name__": "net"}
         exec(compile((tmp_path / "net.py").read_text(), "net.py", "exec"), scope)
@@ -61,7 +65,7 @@ def test_names_cannot_break_the_source(einsyn: Command, tmp_path: Path, name: st
 
 
 def test_a_hostile_file_name(einsyn: Command, tmp_path: Path) -> None:
-    space = tmp_path / "a\"\"\"b'; import os #.lark"
+    space = tmp_path / 'a"""b\'; import os #.lark'
     space.write_text("//@ einsyn 1\n//@ input x f32[B, d:8]\n" + NET.format(name="net"))
     done = einsyn("compile", str(space), "a8", "-o", str(tmp_path / "net.py"))
     assert done.status == 0, done.err

@@ -99,7 +99,9 @@ def test_wrong_input(einsyn: Command, folder: Path, name: str) -> None:
     assert all(c.isprintable() or c == "\n" for c in shown.err)
 
 
-@pytest.mark.parametrize("text", ["(" * 5000 + "norm", ")" * 5000, "(norm;" * 20000, "é" * 1000, "((" + "\U0001f642" * 9])
+@pytest.mark.parametrize(
+    "text", ["(" * 5000 + "norm", ")" * 5000, "(norm;" * 20000, "é" * 1000, "((" + "\U0001f642" * 9]
+)
 def test_long_and_odd_texts(einsyn: Command, text: str) -> None:
     done = einsyn("check", "einspace", text)
     assert done.status == 1

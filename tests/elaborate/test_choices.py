@@ -105,7 +105,8 @@ act: "l" -> leaky_relu | "m" -> smooth
 
 
 @pytest.mark.parametrize(
-    ("text", "slope", "linears"), [("nal", "", 1), ("nbl", "", 2), ("nam", "(slope=0.25)", 1), ("nbm", "(slope=0.25)", 2)]
+    ("text", "slope", "linears"),
+    [("nal", "", 1), ("nbl", "", 2), ("nam", "(slope=0.25)", 1), ("nbm", "(slope=0.25)", 2)],
 )
 def test_choices_configured_with_values(text: str, slope: str, linears: int) -> None:
     architecture = small_space(SEQUENCE + DEFERRED).parse(text)

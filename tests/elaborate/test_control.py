@@ -71,7 +71,10 @@ OPERATIONS = {
         "define net()(x) = seq(*[if i == 0 then relu else (if i == 1 then tanh else gelu) for i in 0..3])(x)",
         ["relu", "tanh", "gelu"],
     ),
-    "a requirement that holds": ('define net()(x) { require size_of(x, -1) % 4 == 0, "width" return relu(x) }', ["relu"]),
+    "a requirement that holds": (
+        'define net()(x) { require size_of(x, -1) % 4 == 0, "width" return relu(x) }',
+        ["relu"],
+    ),
 }
 
 
@@ -100,9 +103,7 @@ def test_a_tensor_changes_size_and_kind_in_a_fold() -> None:
 
 
 def test_a_dense_block_concatenates_all_that_came_before() -> None:
-    architecture = net(
-        "define net()(x) { for i in 0..3 with y = x { y = concat(-1)(y, linear(2)(y)) } return y }"
-    )
+    architecture = net("define net()(x) { for i in 0..3 with y = x { y = concat(-1)(y, linear(2)(y)) } return y }")
     assert architecture.output == [["B", 6, 14]]
     assert architecture.params == (8 + 1) * 2 + (10 + 1) * 2 + (12 + 1) * 2
 
@@ -132,7 +133,10 @@ def test_a_fold_ends_at_the_limit_of_operations() -> None:
         ("define net()(x) = repeat(1000000000, relu)(x)", "L001"),
         ("define net()(x) = repeat(1000000000, seq(identity))(x)", "L001"),
         ("define d(f) = seq(f, f)\n//@ define net()(x) = " + "d(" * 40 + "relu" + ")" * 40 + "(x)", "L001"),
-        ("define net()(x) { for i in 0..100000 with n = 0 { for j in 0..100000 with n = n { n = n + j } } return x }", "L007"),
+        (
+            "define net()(x) { for i in 0..100000 with n = 0 { for j in 0..100000 with n = n { n = n + j } } return x }",
+            "L007",
+        ),
         ("define e(f)(x) = f(x)\n//@ define net()(x) = repeat(1000000000, repeat(0, relu))(x)", "L007"),
         ("define net()(x) { for i in 0..60 with n = [1] { n = n + n } return x }", "L006"),
         ("define net()(x) { for i in 0..60 with n = 3 { n = n * n } return x }", "V007"),

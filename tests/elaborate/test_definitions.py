@@ -48,7 +48,10 @@ OPERATIONS = {
         "define chain(first, *rest)(x) = seq(first, *rest)(x)\ndefine net()(x) = chain(relu, tanh, gelu)(x)",
         ["relu", "tanh", "gelu"],
     ),
-    "an empty rest": ("define f(a, *rest)(x) = linear(a + len(rest))(x)\ndefine net()(x) = f(3)(x)", ["linear(width=3)"]),
+    "an empty rest": (
+        "define f(a, *rest)(x) = linear(a + len(rest))(x)\ndefine net()(x) = f(3)(x)",
+        ["linear(width=3)"],
+    ),
     "rest tensors": (
         "define join()(x, *others) = add(x, *others)\ndefine net()(x) = join(x, relu(x), tanh(x))",
         ["relu", "tanh", "add"],

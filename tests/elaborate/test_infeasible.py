@@ -76,7 +76,7 @@ def test_limits(architecture: str, limits: dict[str, int], code: str, message: s
     assert found.path is not None
     assert found.hint
     # One more is enough.
-    (name, bound), = limits.items()
+    ((name, bound),) = limits.items()
     if code not in ("L004",):
         small_space(SEQUENCE + NETS).parse(architecture, **{name: bound + 1})
 

@@ -86,7 +86,9 @@ def test_what_tensors_cannot_do(expression: str, code: str) -> None:
     assert refusal(f'{SEQUENCE}start: "net" -> net\n//@ define net()(x) = {expression}\n').code == code
 
 
-@pytest.mark.parametrize(("expression", "code"), [("3(x)", "D012"), ("relu(x, x)", "D011"), ("relu(slop=3)(x)", "D013")])
+@pytest.mark.parametrize(
+    ("expression", "code"), [("3(x)", "D012"), ("relu(x, x)", "D011"), ("relu(slop=3)(x)", "D013")]
+)
 def test_what_is_refused_before_anything_runs(expression: str, code: str) -> None:
     with pytest.raises(einsyn.GrammarError, match=code):
         small_space(f'{SEQUENCE}start: "net" -> net\n//@ define net()(x) = {expression}\n')

@@ -40,7 +40,11 @@ def owners(definitions: str, **options: str) -> list[int | None]:
         ),
         # A shared arrow that is used alone first, then inside another one.
         ("define net()(x) { f = shared(linear(8)) g = shared(seq(f, tanh)) return g(f(g(x))) }", [0, 0, 0], 72),
-        ("define net()(x) { f = shared(linear(8)) g = shared(seq(f, linear(8))) return g(g(f(x))) }", [0, 0, 1, 0, 1], 144),
+        (
+            "define net()(x) { f = shared(linear(8)) g = shared(seq(f, linear(8))) return g(g(f(x))) }",
+            [0, 0, 1, 0, 1],
+            144,
+        ),
         # `shared` made anew inside a shared arrow: the outer one ties its applications.
         ("define net()(x) { g = shared(repeat(2, shared(linear(8)))) return g(g(x)) }", [0, 0, 0, 0], 72),
     ],
