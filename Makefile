@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench full clean install
+.PHONY: demo test lint types docs bench einspace full clean install
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ types: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python docs/build.py
+
+# 10,000 sampled networks run in torch, 1,000 of them in onnxruntime; the result is committed.
+einspace: $(STAMP)
+	$(BIN)/python tests/spaces/full_run.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.backends.onnx_file import save_onnx
-from einsyn.backends.onnx_writer import Writer, element_type
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
 from einsyn.ir.graph import storage
@@ -67,6 +66,8 @@ def build_onnx(
                 hint=f"give a number from {OLDEST_OPSET} to {newest}; the default is {DEFAULT_OPSET}",
             )
         )
+    from einsyn.backends.onnx_writer import Writer  # imports numpy and onnx, which are known to be there by now
+
     model = onnx.ModelProto()
     writer = Writer(graph, state_dict, keys, opset, model.graph)
     for operation in graph.operations:
@@ -98,6 +99,8 @@ def _id_limits(graph: Graph) -> dict[str, str]:
 
 def _value_info(name: str, t: TensorType) -> ValueInfoProto:
     from onnx import helper
+
+    from einsyn.backends.onnx_writer import element_type
 
     return helper.make_tensor_value_info(name, element_type(t.dtype), t.shape)
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from einsyn.backends.onnx_model import import_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError, FileError
 
@@ -19,15 +20,14 @@ def recover(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileError: the file cannot be read or is no ONNX model.
-        BackendError: B011 it was not written by einsyn.
+        BackendError: B001 onnx is not installed, B011 it was not written by einsyn.
     """
-    import onnx as _onnx
-    from google.protobuf.message import DecodeError
-
-    onnx: Any = _onnx  # its stubs leave `load` half untyped
     file = Path(path)
     if not file.is_file():
         raise FileError(Diagnostic("F001", f"there is no file `{path}`", hint="check the path"))
+    onnx: Any = import_onnx()
+    from google.protobuf.message import DecodeError
+
     try:
         model = onnx.load(str(file), load_external_data=False)
     except (DecodeError, OSError, ValueError):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ReaderGoneError(Exception):
-    """Whoever read the results has closed the pipe. (Typer would turn BrokenPipeError into exit status 1.)"""
+    """Whoever read the results has closed the pipe; typer would turn BrokenPipeError into exit status 1."""
 
 
 class Output:

@@ -14,6 +14,7 @@ from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
 from einsyn.elaborate.code import MISSING, Code, Opcode
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tape import Mark
+from einsyn.elaborate.tensors import with_number
 from einsyn.elaborate.values import (
     Bound,
     Builtin,
@@ -413,6 +414,9 @@ class Calls:
         if tensors == 0 and not self._wants_nothing(f, args, named):
             return self.call(f, args, named or {}, frame.origin, span)
         if tensors != len(args) or named:
+            mixed = with_number(f, args)
+            if mixed is not None and not named:
+                return self.trace.emit(mixed[0], (mixed[1],), frame.origin, span)
             hint = "apply it to values first, then to tensors: f(values)(tensors); spread a list with *"
             raise Infeasible("V006", "tensors and values are mixed in one call", hint, frame.origin, span)
         return self.apply(f, tuple(args), frame.origin, span)

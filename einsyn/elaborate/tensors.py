@@ -8,7 +8,7 @@ from einsyn.elaborate.arithmetic import is_number
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.values import Tensor, kind_name
 from einsyn.ops import OPS
-from einsyn.ops.arithmetic import Add, Affine, Divide, Minus, Negate, Plus, Reciprocal, Times
+from einsyn.ops.arithmetic import Add, Affine, AtLeast, Divide, Maximum, Minus, Negate, Plus, Reciprocal, Times
 from einsyn.ops.product import DotProduct
 
 if TYPE_CHECKING:
@@ -51,6 +51,14 @@ def _with_number(symbol: str, number: Any) -> Op:
     return Affine.configure(1.0 / number, 0.0)
 
 
+def with_number(primitive: Any, args: list[Any]) -> tuple[Op, Tensor] | None:
+    """A primitive of two tensors where one is a number, as a primitive of the other; None where there is none."""
+    if primitive is not Maximum or len(args) != 2:
+        return None
+    tensor, number = args if args[0].__class__ is Tensor else args[::-1]
+    return (AtLeast.configure(number), tensor) if tensor.__class__ is Tensor and is_number(number) else None
+
+
 def tensor_unary(symbol: str) -> Op:
     """The operation for `symbol x`."""
     if symbol != "-":
@@ -58,7 +66,7 @@ def tensor_unary(symbol: str) -> Op:
     return Negate.configure()
 
 
-def tensor_function(builtin: Builtin, args: Any) -> type[Op] | None:
+def tensor_function(builtin: Builtin, args: Any) -> Any:
     """The primitive that a function's name means for these arguments, or None for the function itself.
 
     `sqrt`, `exp`, `max` and others are both: on tensors, or configured with axis names, they are primitives.

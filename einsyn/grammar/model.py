@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from einsyn.grammar.macros.syntax import Definition, Expression, Require
     from einsyn.grammar.tables import Tables
 
-# A token's value: what its text means (DESIGN.md section 2).
+# A token's value: what its text means.
 Scalar = int | float | bool | str
 
 

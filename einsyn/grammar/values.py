@@ -1,4 +1,4 @@
-"""What the text of a token means: int, float, boolean or string (DESIGN.md section 2)."""
+"""What the text of a token means: int, float, boolean or string."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 SPACE = """\
 //@ einsyn 1

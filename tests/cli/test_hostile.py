@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 TITLES = [
     'x"""\nimport os; os.system("touch PWNED")\n"""',

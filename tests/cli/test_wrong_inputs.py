@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 
 CELL = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 

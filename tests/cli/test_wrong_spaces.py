@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 from wrong_spaces import HEAD, SPACES, Wrong
 
 

@@ -133,7 +133,8 @@ def test_a_file_does_not_see_parameters_or_the_spaces_definitions() -> None:
     for body, column in (("linear(width)(x)", 28), ("mine(x)", 21)):
         with pytest.raises(einsyn.GrammarError) as caught:
             small_space(
-                f'{SEQUENCE}//@ use std.ein\n//@ param width 3\nstart: "net" -> block\n//@ define mine()(x) = relu(x)\n',
+                f"{SEQUENCE}//@ use std.ein\n//@ param width 3\n//@ define mine()(x) = relu(x)\n"
+                'start: "net" -> block\n',
                 {"std.ein": f"define block()(x) = {body}\n"},
             )
         assert caught.value.code == "D010"
