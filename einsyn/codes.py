@@ -63,8 +63,9 @@ LIMIT_CODES: Final[dict[str, str]] = {
     "L003": "more multiply-accumulates than `max_macs`",
     "L004": "more memory than `max_memory`",
     "L005": "a derivation deeper than `max_depth`",
-    "L006": "more productions than `max_size`, or a list of more than 100,000 elements",
+    "L006": "more productions than `max_size`",
     "L007": "definitions run for more steps than any network of the permitted size needs",
+    "L008": "a list is too long or nests too deeply",
 }
 
 SAMPLING_CODES: Final[dict[str, str]] = {

@@ -56,7 +56,7 @@ def _numeric(symbol: str, function: Callable[[Any, Any], Any]) -> Callable[[Any,
 def _add(a: Any, b: Any) -> Any:
     if a.__class__ is tuple and b.__class__ is tuple:
         if len(a) + len(b) > MAX_LIST:
-            raise Infeasible("L006", f"a list has more than {MAX_LIST} elements", _SHORTER)
+            raise Infeasible("L008", f"a list has more than {MAX_LIST} elements", _SHORTER)
         return a + b
     return _plus(a, b)
 
@@ -97,7 +97,7 @@ def _comparable(value: object) -> bool:
 def too_much() -> Infeasible:
     """The refusal of a list of lists that nobody could go through."""
     message = f"a list holds more than {MAX_LIST} elements in all or nests over {MAX_NESTING} deep"
-    return Infeasible("L006", message, _SHORTER)
+    return Infeasible("L008", message, _SHORTER)
 
 
 def _equal(symbol: str, a: Any, b: Any) -> bool:
@@ -129,7 +129,7 @@ def _range(a: Any, b: Any) -> tuple[int, ...]:
     if a.__class__ is not int or b.__class__ is not int:
         raise _wrong("..", a, b)
     if b - a > MAX_LIST:
-        raise Infeasible("L006", f"the range {a}..{b} has more than {MAX_LIST} elements", _SHORTER)
+        raise Infeasible("L008", f"the range {a}..{b} has more than {MAX_LIST} elements", _SHORTER)
     return tuple(range(a, b))
 
 

@@ -134,7 +134,7 @@ class Machine(Calls):
                         _, dst, registers, spread, span = instruction
                         items = [regs[r] for r in registers] if spread is None else _spread(regs, registers, spread)
                         if len(items) > MAX_LIST:
-                            raise Infeasible("L006", f"a list has more than {MAX_LIST} elements")
+                            raise Infeasible("L008", f"a list has more than {MAX_LIST} elements")
                         regs[dst] = tuple(items)
                     elif code == _ITERATE:
                         _, dst, source, span = instruction

@@ -104,7 +104,7 @@ WITHOUT_VALUE = [
     ("len(3)", "V002", "`len` needs a list, not an integer"),
     ("sum([a for a in 5])", "V002", "only lists can be gone through, not an integer"),
     ("sum([a for a, b in [[1, 2, 3]]])", "V004", "2 names cannot take a list of 3"),
-    ("len(0..1000000)", "L006", "more than 100000 elements"),
+    ("len(0..1000000)", "L008", "more than 100000 elements"),
     ('size_of(x, "h")', "T002", "h"),
     ("size_of(x, 3)", "T002", "3"),
     ("channels_of(x)", "T002", "c"),

@@ -110,7 +110,7 @@ define net()(ids) {
 def test_one_table_for_input_and_output() -> None:
     architecture = net(" ".join(TIED.split()), "//@ input ids i64[B, t:5]\n")
     assert wiring(architecture) == [
-        '%1: f32[v:11, d:8] = weight(v=11, d=8, init="normal 0.02")() weights 0',
+        "%1: f32[v:11, d:8] = weight(v=11, d=8)() weights 0",
         "%2: f32[B, s:5, d:8] = take(%1, %0)",
         "%3: f32[B, s:5, d:8] = positional_encoding(%2) weights 1",
         "%4: f32[v:8, d:11] = permute(2, 1)(%1)",
@@ -132,9 +132,9 @@ def test_a_class_token_is_expanded_over_the_batch() -> None:
 
 
 def test_weights_are_fresh_at_every_application() -> None:
-    definitions = 'define w() = weight(d=8, init="ones")\ndefine net()(x) = x * w()() + w()()'
-    assert net(definitions).params == 16
-    tied = 'define net()(x) { w = weight(d=8, init="ones")() return x * w + w }'
+    fresh = 'define w() = weight(s=1, d=8, init="ones")\ndefine net()(x) = x * w()() + w()()'
+    assert net(fresh).params == 16
+    tied = 'define net()(x) { w = weight(s=1, d=8, init="ones")() return x * w + w }'
     assert net(tied).params == 8
     assert net(tied).verify().verified
 

@@ -50,15 +50,14 @@ def check_torch(architecture: Architecture) -> None:
     assert not missing, f"no gradient for {missing[0]}"
 
 
-def check_onnx(architecture: Architecture) -> bool:
+def check_model(architecture: Architecture) -> bool:
     """The ONNX model passes checker and shape inference and agrees with torch; False if torch is not finite."""
-    import onnx
+    from einsyn.backends.verify import check_onnx, verify
 
     module = architecture.module(seed=0)
     model = architecture.onnx(module=module)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    outcome = architecture.verify(module=module)
+    check_onnx(model)
+    outcome = verify(module, model)
     assert outcome.verified or outcome.unstable, f"torch and onnxruntime differ by {outcome.difference}"
     return not outcome.unstable
 
@@ -91,7 +90,7 @@ def run(samples: int, with_onnx: int, seed: int) -> dict[str, Any]:
     for i, architecture in enumerate(drawn):
         attempt("text", check_text, architecture)
         attempt("torch", check_torch, architecture)
-        if i < with_onnx and attempt("onnx", check_onnx, architecture) is False:
+        if i < with_onnx and attempt("onnx", check_model, architecture) is False:
             unstable.append(architecture.text)
         if (i + 1) % 500 == 0:
             print(f"{i + 1} of {samples}, {len(failures)} failures", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from full_run import check_onnx, check_text, check_torch
+from full_run import check_model, check_text, check_torch
 
 import einsyn
 from einsyn import Architecture
@@ -64,7 +64,7 @@ def test_samples_run_as_predicted(samples: list[Architecture], part: int) -> Non
 
 @pytest.mark.parametrize("part", range(4))
 def test_samples_agree_as_onnx(samples: list[Architecture], part: int) -> None:
-    stable = [check_onnx(architecture) for architecture in samples[part::4][:16]]
+    stable = [check_model(architecture) for architecture in samples[part::4][:16]]
     assert len(stable) == 16
     assert stable.count(False) <= 1
 
@@ -76,7 +76,7 @@ def test_signals_run_as_predicted() -> None:
     for architecture in drawn:
         check_text(architecture)
         check_torch(architecture)
-    assert all(check_onnx(a) for a in drawn[:6])
+    assert all(check_model(a) for a in drawn[:6])
 
 
 def test_the_share_of_computation_is_a_parameter() -> None:
