@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from einsyn.diagnostics import Diagnostic, Span, closest
-from einsyn.elaborate.calls import Frame
 from einsyn.elaborate.choices import NoChooser
 from einsyn.elaborate.compile import compile_expression
+from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.limits import Limits
 from einsyn.elaborate.machine import Machine

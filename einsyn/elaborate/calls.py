@@ -6,12 +6,13 @@ frame with `store` set works out a lazy value first, and whoever asked for it as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
 from einsyn.elaborate.code import MISSING, Code, Opcode
+from einsyn.elaborate.frames import Frame, Types
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tape import Mark
 from einsyn.elaborate.tensors import with_number
@@ -27,55 +28,16 @@ from einsyn.elaborate.values import (
     Value,
     kind_name,
 )
-from einsyn.grammar.model import Production, Rule, Terminal
+from einsyn.grammar.model import Production
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ops.op import Op
 
 if TYPE_CHECKING:
+    from einsyn.derivation.choosers import Chooser
     from einsyn.diagnostics import Span
     from einsyn.elaborate.limits import Limits
     from einsyn.elaborate.plan import Plan
     from einsyn.elaborate.trace import Trace
-    from einsyn.ir.types import TensorType
-
-Types = tuple["TensorType", ...]
-
-
-class Chooser(Protocol):
-    """Whatever decides at a choice: a sampler, a parsed tree, an enumeration, test data, a person."""
-
-    def choose(self, rule: Rule | Terminal, types: Types | None, path: Choice) -> Production | int:
-        """One alternative.
-
-        Args:
-            rule: what to expand: a rule, or a terminal with several values.
-            types: the types of the tensors it is applied to, or None where they are not known.
-            path: the place; iterating gives the child numbers from the root.
-
-        Returns:
-            One of `rule.productions`, or for a terminal the number of a value in its `domain`.
-        """
-        ...
-
-
-class Frame:
-    """A definition being run.
-
-    `store` is the lazy value that its result belongs to, if any; `taped` is the arrow whose application to `args`
-    it is, where what it emits since `mark` is to be kept.
-    """
-
-    __slots__ = ("args", "dst", "instructions", "mark", "origin", "parent", "pc", "regs", "store", "taped")
-
-    def __init__(self, instructions: tuple[Any, ...], regs: list[Any], origin: Choice | None) -> None:
-        self.instructions = instructions
-        self.regs = regs
-        self.origin = origin
-        self.pc = 0
-        self.dst = 0
-        self.parent: Frame | None = None
-        self.store: Choice | Deferred | None = None
-        self.taped: Choice | Deferred | Bound | None = None
 
 
 # Frames of `seq` and `shared` run these; their registers are listed where the frames are made.

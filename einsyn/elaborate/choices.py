@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from einsyn.derivation.choosers import Chooser
 
-class NoChooser:
+
+class NoChooser(Chooser):
     """Refuses every choice; declarations do not depend on any."""
 
     def choose(self, rule: object, types: object, path: object) -> NoReturn:

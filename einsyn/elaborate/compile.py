@@ -122,7 +122,7 @@ class _Compiler:
         self.forced.clear()
 
     def force(self, register: int, *, elements: bool = False) -> int:
-        if elements:
+        if elements and register not in self.constant_registers:
             self.emit(Opcode.FORCE_ALL, register)
         elif register not in self.forced and register not in self.constant_registers:
             self.emit(Opcode.FORCE, register)
@@ -275,8 +275,9 @@ class _Compiler:
         return self.constant(value)
 
     def _binary(self, node: Binary) -> int:
-        left = self.force(self.expression(node.left))
-        right = self.force(self.expression(node.right))
+        whole = node.operator in ("==", "!=")  # lists are compared with all that they hold
+        left = self.force(self.expression(node.left), elements=whole)
+        right = self.force(self.expression(node.right), elements=whole)
         dst = self.register()
         self.emit(Opcode.BINARY, dst, BINARY[node.operator], node.operator, left, right, node.span)
         self.forced.add(dst)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from einsyn.derivation.choice import Choice
-from einsyn.elaborate.calls import Chooser, Frame
 from einsyn.elaborate.code import Code, Opcode
+from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.machine import Machine
 from einsyn.elaborate.trace import Trace
@@ -15,6 +15,7 @@ from einsyn.ir.graph import Graph, Operation, peak_activation_bytes
 from einsyn.ir.path import Path
 
 if TYPE_CHECKING:
+    from einsyn.derivation.choosers import Chooser
     from einsyn.elaborate.limits import Limits
     from einsyn.elaborate.program import Program
     from einsyn.ir.types import TensorType

@@ -11,8 +11,9 @@ from typing import Any, Final, cast
 from einsyn.derivation.choice import Choice
 from einsyn.diagnostics import Span
 from einsyn.elaborate.arithmetic import MAX_LIST
-from einsyn.elaborate.calls import Calls, Frame
+from einsyn.elaborate.calls import Calls
 from einsyn.elaborate.code import MISSING, Opcode
+from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
 from einsyn.elaborate.values import Bound, Deferred, Tensor, Value, kind_name

@@ -270,3 +270,17 @@ def test_an_unnamed_alternative_means_its_child() -> None:
     assert ops(space.parse("n((r))")) == ["relu"]
     with pytest.raises(einsyn.InfeasibleError, match="an integer cannot be applied to tensors"):
         space.parse("n(4)")
+
+
+def test_a_list_is_compared_with_what_its_choices_mean() -> None:
+    text = (
+        f'{SEQUENCE}start: "n" A A -> net\nA: "1" | "2"\n'
+        "//@ define net(a, b)(x) = if [a, b] == [1, 2] then relu(x) else tanh(x)\n"
+    )
+    space = small_space(text)
+    assert {a.text: list(a.ops) for a in space.enumerate()} == {
+        "n11": ["tanh"],
+        "n12": ["relu"],
+        "n21": ["tanh"],
+        "n22": ["tanh"],
+    }

@@ -140,7 +140,7 @@ def test_a_fold_ends_at_the_limit_of_operations() -> None:
         ("define e(f)(x) = f(x)\n//@ define net()(x) = repeat(1000000000, repeat(0, relu))(x)", "L007"),
         ("define net()(x) { for i in 0..60 with n = [1] { n = n + n } return x }", "L008"),
         ("define net()(x) { for i in 0..60 with n = 3 { n = n * n } return x }", "V007"),
-        ("define net()(x) { for i in 0..40 with n = [] { n = [n, n] } return if n == n then x else x }", "L008"),
+        ("define net()(x) { for i in 0..40 with n = [] { n = [n, n] } return if n == n then x else x }", "L007"),
         ("define net()(x) { for i in 0..40 with n = [] { n = [n, n] } return linear(len(n))(x) }", "L007"),
         ("define net()(x) { for i in 0..5000 with n = [] { n = [n] } return if n == n then x else x }", "L008"),
         ("define net()(x) { for i in 0..5000 with n = [] { n = [n] } return linear(len(n))(x) }", "L008"),

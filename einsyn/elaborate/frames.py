@@ -1,0 +1,32 @@
+"""What the machine keeps of every definition that is being run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from einsyn.derivation.choice import Choice
+    from einsyn.elaborate.values import Bound, Deferred
+    from einsyn.ir.types import TensorType
+
+Types = tuple["TensorType", ...]
+
+
+class Frame:
+    """A definition being run.
+
+    `store` is the lazy value that its result belongs to, if any; `taped` is the arrow whose application to `args`
+    it is, where what it emits since `mark` is to be kept.
+    """
+
+    __slots__ = ("args", "dst", "instructions", "mark", "origin", "parent", "pc", "regs", "store", "taped")
+
+    def __init__(self, instructions: tuple[Any, ...], regs: list[Any], origin: Choice | None) -> None:
+        self.instructions = instructions
+        self.regs = regs
+        self.origin = origin
+        self.pc = 0
+        self.dst = 0
+        self.parent: Frame | None = None
+        self.store: Choice | Deferred | None = None
+        self.taped: Choice | Deferred | Bound | None = None
