@@ -22,6 +22,7 @@ from einsyn.elaborate.values import (
     Combinator,
     Deferred,
     Macro,
+    Open,
     Sequence,
     Shared,
     Tensor,
@@ -161,13 +162,26 @@ class Calls:
         if frame is not None:
             return frame
         origin = lazy.function if isinstance(lazy.function, Choice) else None
-        result = self.call(target, list(lazy.args), lazy.named, origin, None)
+        args = list(lazy.args)
+        if origin is not None and isinstance(target, Op):
+            # The production gave the leading attributes of a primitive; these are the ones that it left.
+            args = [*target.key[: self._given(origin)], *args]
+            target = cast("Value", type(target))
+        result = self.call(target, args, lazy.named, origin, None)
         if isinstance(result, Frame):
             if result.store is None:
                 result.store = lazy
             return result
         lazy.denotation = result
         return None
+
+    def _given(self, choice: Choice) -> int:
+        """How many arguments the production gives that a chosen node's value comes from."""
+        production = choice.production
+        while production is not None and self.plans[production.index].kind == plans.CHILD:
+            choice = choice.children[self.plans[production.index].child]
+            production = choice.production
+        return 0 if production is None else len(production.args)
 
     def value(self, value: Value, types: Types | None = None) -> tuple[Value, Frame | None]:
         """What a value stands for when it is not lazy, or the frame that has to run first."""
@@ -207,8 +221,6 @@ class Calls:
             while given and given[-1] is MISSING:
                 given.pop()
             f = Macro(f.code, tuple(given))
-        elif isinstance(f, Op) and not f.required() and f is type(f).configure():
-            f = cast("Value", type(f))
         if isinstance(f, Macro):
             return self._bind(f, args, named, origin, span)
         if isinstance(f, Combinator):
@@ -219,6 +231,8 @@ class Calls:
                 if frame is not None:
                     return frame
             return f.call(*args)
+        if isinstance(f, Open):
+            f, args = f.primitive, [*f.args, *args]
         if isinstance(f, type) and issubclass(f, Op):
             for i, arg in enumerate(args):
                 args[i], frame = self.forced(arg)
@@ -229,6 +243,8 @@ class Calls:
                 settled[name], frame = self.forced(arg)
                 if frame is not None:
                     return frame
+            if len(args) < f.required() and not settled:
+                return Open(f, tuple(args))
             return self._make(f, args, settled, origin, span)
         hint = "an arrow takes tensors" if not isinstance(f, Builtin) else f.usage
         raise Infeasible("V006", f"{kind_name(cast('Value', f))} cannot be applied to values", hint, origin, span)
@@ -326,6 +342,8 @@ class Calls:
                     raise Infeasible("V006", "a macro without tensors is applied to tensors", None, origin, span)
             elif isinstance(f, type) and issubclass(f, Op):
                 f = self._make(f, [], {}, origin, span)
+            elif isinstance(f, Open):
+                f = self._make(f.primitive, list(f.args), {}, origin, span)  # says which attribute lacks
             elif isinstance(f, Shared):
                 # the arrow, its tensors, the result, whether it has been entered
                 return Frame(_RUN_SHARED, [f, args, MISSING, False], origin)

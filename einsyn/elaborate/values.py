@@ -59,6 +59,16 @@ class Bound:
         )
 
 
+class Open:
+    """A primitive with its leading attributes, that awaits others."""
+
+    __slots__ = ("args", "primitive")
+
+    def __init__(self, primitive: type[Op], args: tuple[Value, ...]) -> None:
+        self.primitive = primitive
+        self.args = args
+
+
 class Deferred:
     """Values applied to something that is not chosen yet; worked out when applied or inspected."""
 
@@ -144,6 +154,8 @@ def kind_name(value: object) -> str:
         return found
     if isinstance(value, Macro):
         return f"the macro `{value.code.name}`"
+    if isinstance(value, Open):
+        return f"the primitive `{value.primitive.name}`"
     if isinstance(value, type) and issubclass(value, Op):
         return f"the primitive `{value.name}`"
     if isinstance(value, Op):

@@ -284,3 +284,13 @@ def test_a_list_is_compared_with_what_its_choices_mean() -> None:
         "n21": ["tanh"],
         "n22": ["tanh"],
     }
+
+
+def test_attributes_that_a_production_leaves_are_given_later() -> None:
+    text = (
+        '//@ input x f32[B, c:4, h:8, w:8]\nstart: "n" p -> net\np: q | "a" -> avg_pool\nq: "m" K -> max_pool\n'
+        'K: "2" | "4"\n//@ define net(pool)(x) = pool(2)(x)\n'
+    )
+    space = small_space(text)
+    assert str(space.parse("nm4").graph.operations[0].op) == "max_pool(kernel=4, stride=2)"
+    assert str(space.parse("na").graph.operations[0].op) == "avg_pool(kernel=2)"
