@@ -93,6 +93,7 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U013": "an output file is neither `.py` nor `.onnx`",
     "U014": "an option is not of the form NAME=VALUE, or gives a name twice",
     "U015": "there is no operation of that name",
+    "U016": "a plugin cannot be imported",
 }
 
 INTERNAL_CODES: Final[dict[str, str]] = {

@@ -69,7 +69,7 @@ def _import_plugin(name: str) -> None:
         import_module(name)
     except (ImportError, ValueError) as error:
         hint = "name a module as `import` would, my_ops for ./my_ops.py"
-        raise UsageError(Diagnostic("U014", f"the plugin `{name}` cannot be imported: {error}", hint=hint)) from None
+        raise UsageError(Diagnostic("U016", f"the plugin `{name}` cannot be imported: {error}", hint=hint)) from None
     finally:
         sys.path.pop(0)
 
