@@ -105,8 +105,8 @@ def commands_page() -> str:
         "Results go to standard output, messages to standard error. `--json` anywhere gives one JSON object a line. "
         "The exit status is 0 if all is well, 1 if the input is wrong, 2 if the command line is wrong, 3 after an "
         "internal error. [Diagnostics](errors.md) have stable codes.",
-        "`einsyn --version` prints the version; `einsyn --plugin MODULE COMMAND ...` first imports a module that declares "
-        "operations; `einsyn COMMAND --help` says what is written here.",
+        "`einsyn --version` prints the version; `einsyn --plugin MODULE COMMAND ...` first imports a module that "
+        "declares operations; `einsyn COMMAND --help` says what is written here.",
     ]
     for command in app.registered_commands:
         assert command.callback is not None
