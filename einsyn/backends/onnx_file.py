@@ -104,7 +104,7 @@ def _replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
         os.umask(mask)
         os.chmod(beside, 0o666 & ~mask)
         os.replace(beside, target)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nothing half-written stays
         os.unlink(beside)
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -14,22 +15,22 @@ OTHER: Final = "\U0010ffff"
 _MAX_STATES: Final = 200_000
 
 
-class Automaton:
+class Automaton(ABC):
     """A deterministic automaton whose states are numbers and whose states all lead to a text."""
 
     initial: int
 
+    @abstractmethod
     def step(self, state: int, char: str) -> int | None:
         """The state after one more character, or None where no text goes on so."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_final(self, state: int) -> bool:
         """Whether a text may end here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chars(self, state: int) -> Iterable[str]:
         """Characters that lead on, `OTHER` for all that are not named."""
-        raise NotImplementedError
 
     def goes_on(self, state: int) -> bool:
         """Whether some text goes on from here."""

@@ -8,6 +8,7 @@ in a list with weights, where a weight of zero may stand anywhere. Ranges comput
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -25,25 +26,25 @@ if TYPE_CHECKING:
 EXACT_LOG_LIMIT: Final = 10_000
 
 
-class Domain:
+class Domain(ABC):
     """Base of all domains: uniform over the first `drawable` texts unless a subclass says otherwise."""
 
     drawable: int
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
     def text(self, index: int) -> str:
         """The canonical text number `index`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def value(self, index: int) -> Scalar:
         """What text number `index` means."""
-        raise NotImplementedError
 
+    @abstractmethod
     def index_of(self, text: str) -> int | None:
         """The number of a text, or None if it is not in the language."""
-        raise NotImplementedError
 
     @property
     def cumulative(self) -> tuple[float, ...] | None:
@@ -61,9 +62,9 @@ class Domain:
         """Its natural logarithm; minus infinity for zero."""
         return -math.log(self.drawable) if index < self.drawable else -math.inf
 
+    @abstractmethod
     def suggest(self, text: str) -> str | None:
         """The text that somebody most likely meant by one that is not in the language."""
-        raise NotImplementedError
 
 
 class ListDomain(Domain):

@@ -68,8 +68,8 @@ def reachable(rows: Mapping[R, Sequence[Sequence[object]]], start: R) -> set[R]:
         for row in rows[waiting.popleft()]:
             for symbol in row:
                 if symbol in rows and symbol not in seen:
-                    seen.add(symbol)  # type: ignore[arg-type]
-                    waiting.append(symbol)  # type: ignore[arg-type]
+                    seen.add(symbol)  # type: ignore[arg-type]  # a key of `rows`, so a rule
+                    waiting.append(symbol)  # type: ignore[arg-type]  # a key of `rows`, so a rule
     return seen
 
 
@@ -81,9 +81,9 @@ def unit_cycle(rows: Mapping[R, Sequence[Sequence[object]]]) -> list[R] | None:
         for row in all_rows:
             solid = [s for s in row if s not in empty]
             if not solid:
-                edges[rule].extend(s for s in row)  # type: ignore[misc]
+                edges[rule].extend(s for s in row)  # type: ignore[misc]  # nullable, so rules
             elif len(solid) == 1 and solid[0] in rows:
-                edges[rule].append(solid[0])  # type: ignore[arg-type]
+                edges[rule].append(solid[0])  # type: ignore[arg-type]  # a key of `rows`, so a rule
     for component in components(edges):
         if len(component) > 1 or component[0] in edges[component[0]]:
             return list(reversed(component))

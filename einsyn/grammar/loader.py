@@ -26,6 +26,7 @@ from einsyn.grammar.terminals import Terminals
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from einsyn.grammar.macros.syntax import Definition
     from einsyn.grammar.model import Production
 
 
@@ -146,7 +147,7 @@ def _converted(name: str, value: Scalar, default: Scalar, span: Span) -> Scalar:
 
 
 def _directives(
-    written: FileDirectives, values: dict[str, Scalar], definitions: Mapping[str, object], report: Report
+    written: FileDirectives, values: dict[str, Scalar], definitions: Mapping[str, Definition], report: Report
 ) -> Directives:
     inputs = {i.name for i in written.inputs}
     for name, settings in written.profiles.items():
@@ -165,7 +166,7 @@ def _directives(
         params=values,
         param_spans={name: span for name, (_, span) in written.params.items()},
         main=written.main,
-        definitions=definitions,  # type: ignore[arg-type]
+        definitions=definitions,
         requires=tuple(written.requires),
         limits=written.limits,
         profiles=written.profiles,
