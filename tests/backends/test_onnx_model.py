@@ -220,8 +220,8 @@ def test_ten_thousand_operations_take_linear_time() -> None:
         graph = deep(count)
         source = write_source(graph)
         state = build_module(source).state_dict()
-        start = time.perf_counter()
+        start = time.process_time()
         model = build_onnx(graph, state, source.keys)
-        seconds[count] = time.perf_counter() - start
+        seconds[count] = time.process_time() - start
         model.SerializeToString()
-    assert seconds[10_000] < 25 * seconds[1_000] + 0.1
+    assert seconds[10_000] < 50 * seconds[1_000] + 0.1  # a square would be a factor of 100

@@ -131,10 +131,10 @@ def test_ten_thousand_operations_take_linear_time() -> None:
     seconds = {}
     for count in (1_000, 10_000):
         graph = deep(count)
-        start = time.perf_counter()
+        start = time.process_time()
         source = write_source(graph)
-        seconds[count] = time.perf_counter() - start
-    assert seconds[10_000] < 25 * seconds[1_000] + 0.1
+        seconds[count] = time.process_time() - start
+    assert seconds[10_000] < 50 * seconds[1_000] + 0.1  # a square would be a factor of 100
     module = build_module(source)
     copy.deepcopy(module)
     with torch.no_grad():

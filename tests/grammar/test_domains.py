@@ -127,9 +127,9 @@ def test_log_weighs_by_the_inverse() -> None:
 
 
 def test_large_ranges_cost_nothing_to_declare() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = domain("T: /[1-9][0-9]*/  //@ int 1..1000000000")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert len(found) == 10**9
     assert found.text(10**9 - 1) == "1000000000"
     assert found.index_of("123456789") == 123456788

@@ -84,6 +84,6 @@ def test_shipped_spaces(path: Path) -> None:
 def test_loading_is_quick() -> None:
     path = next(p for p in SPACES if p.stem == "einspace")
     load_grammar(path, search=[path.parent])
-    start = time.perf_counter()
+    start = time.process_time()
     load_grammar(path, search=[path.parent])
-    assert time.perf_counter() - start < 0.5  # 0.03 s on an idle machine
+    assert time.process_time() - start < 0.5  # 0.03 s on an idle machine

@@ -85,24 +85,25 @@ def test_ten_thousand_nested_modules(shape: str) -> None:
             text = "(" * depth + "norm" + ";linear16)" * depth
         else:
             text = "(norm;" * depth + "linear16" + ")" * depth
-        start = time.perf_counter()
+        start = time.process_time()
         node = parse(grammar, text)
-        elapsed = time.perf_counter() - start
+        elapsed = time.process_time() - start
         assert text_of(grammar, node) == text
         while node[1]:  # taken apart from above: Python frees deep tuples itself
             node = next((c for c in node[1] if c[0] in grammar.productions and c[1]), (None, ()))
         return elapsed
 
     times = {depth: min(seconds(depth) for _ in range(2)) for depth in (1000, 10_000)}
-    assert times[10_000] < 30 * times[1000]
+    # Ten times the text takes ten times as long if parsing is linear, a hundred times if it is quadratic.
+    assert times[10_000] < 50 * times[1000]
 
 
 def test_error_at_the_end_of_a_long_text_is_found_quickly() -> None:
     grammar = load(TEXT)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ArchitectureError):
         parse(grammar, "(norm;" * 20_000 + "norm" + ")" * 19_999)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_leaves_are_the_text() -> None:
