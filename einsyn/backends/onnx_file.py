@@ -24,6 +24,10 @@ _SMALLEST_OUTSIDE: Final = 1024
 _ALIGNMENT: Final = 4096
 
 
+# Below this protobuf's copies of the weights cost less than writing in parts saves.
+SMALL: Final = 4 * 2**20
+
+
 def weight_bytes(model: ModelProto) -> int:
     """Bytes of all initializers."""
     return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
@@ -50,6 +54,9 @@ def save_onnx(model: ModelProto, path: str | os.PathLike[str], external: bool | 
             _replace(data, lambda file: _write_data(file, outside, layout))
             slim = _without_weights(model, layout, data.name).SerializeToString()
             _replace(target, lambda file: file.write(slim))
+        elif weight_bytes(model) < SMALL:
+            whole = model.SerializeToString()
+            _replace(target, lambda file: file.write(whole))
         else:
             _replace(target, lambda file: file.writelines(encoded(model)))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -203,9 +204,25 @@ def _lacking(operation: Operation, what: str) -> BackendError:
 
 def tensor_bytes(tensor: torch.Tensor) -> tuple[int, tuple[int, ...], bytes]:
     """A torch tensor as ONNX's number of its dtype, its shape and its elements."""
+    kinds = _kinds()
+    data = tensor.detach()
+    if data.device.type != "cpu":
+        data = data.cpu()
+    kind = kinds[data.dtype]
+    if kind == TensorProto.BFLOAT16:
+        import torch
+
+        # numpy has no bfloat16: take such bytes as integers of the same width.
+        return kind, tuple(data.shape), data.contiguous().view(torch.int16).numpy().tobytes()
+    # `tobytes` writes rows in order, whatever the strides are.
+    return kind, tuple(data.shape), data.numpy().tobytes()
+
+
+@cache
+def _kinds() -> dict[torch.dtype, int]:
     import torch
 
-    kinds = {
+    return {
         torch.float32: TensorProto.FLOAT,
         torch.float64: TensorProto.DOUBLE,
         torch.float16: TensorProto.FLOAT16,
@@ -214,7 +231,3 @@ def tensor_bytes(tensor: torch.Tensor) -> tuple[int, tuple[int, ...], bytes]:
         torch.int32: TensorProto.INT32,
         torch.bool: TensorProto.BOOL,
     }
-    data = tensor.detach().cpu().contiguous()
-    # numpy has no bfloat16: take such bytes as integers of the same width.
-    array = data.view(torch.int16).numpy() if data.dtype == torch.bfloat16 else data.numpy()
-    return kinds[data.dtype], tuple(data.shape), array.tobytes()
