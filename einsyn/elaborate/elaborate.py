@@ -128,7 +128,6 @@ def elaborate(
         if program.requires:
             _check_requirements(program, machine, result)
     except Infeasible as cause:
-        cause.histories = ()
         # The traceback would keep the whole machine alive.
         cause.__traceback__ = cause.__context__ = None
         result.cause = cause

@@ -54,7 +54,6 @@ class Infeasible(Exception):
         self.origin = origin
         self.span = span
         self.operands = operands
-        self.histories: tuple[str, ...] = ()
 
     def diagnostic(self) -> Diagnostic:
         """The cause as a person would want to be told."""
@@ -65,4 +64,4 @@ class Infeasible(Exception):
             if self.origin.production is not None:
                 span = self.origin.production.span
         hint = self.hint or _HINTS.get(self.code)
-        return Diagnostic(self.code, self.message, span, path, evidence=self.histories, hint=hint)
+        return Diagnostic(self.code, self.message, span, path, hint=hint)
