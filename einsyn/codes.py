@@ -74,6 +74,12 @@ SAMPLING_CODES: Final[dict[str, str]] = {
 }
 
 FILE_CODES: Final[dict[str, str]] = {
+    "F001": "a file does not exist",
+    "F002": "a directory was given in place of a file",
+    "F003": "something that is not a regular file was given",
+    "F004": "a file is too large",
+    "F005": "a file is not UTF-8 text",
+    "F006": "a file cannot be read",
     "F007": "a line of an `.arch` file is not understood",
     "F008": "a file is not an ONNX model, or its metadata is damaged",
     "F009": "a file cannot be written",

@@ -3,52 +3,72 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NoReturn
 
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, closest
 from einsyn.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-MAX_TEXT_BYTES: Final = 16 * 2**20
+    from einsyn.diagnostics import Span
+
+MAX_TEXT_BYTES: Final = 4_000_000
 
 
-def read_text(path: str | Path, what: str) -> str:
-    """The text of a file.
+def read_text(path: str | Path, what: str, span: Span | None = None) -> str:
+    """The text of a regular UTF-8 file of bounded size.
 
     Args:
         path: the file.
         what: what it should be, for the message (`an architecture`).
+        span: the place that names the file, if one does.
 
     Raises:
-        FileError: F001 missing, F002 a directory, F004 too large, F005 not UTF-8 text, F006 unreadable.
+        FileError: F001 missing, F002 a directory, F003 not a regular file, F004 too large, F005 not UTF-8 text,
+            F006 unreadable.
     """
     file = Path(path)
+
+    def refuse(code: str, problem: str, hint: str | None = None) -> NoReturn:
+        hint = hint or f"{what} is a text file in UTF-8"
+        raise FileError(Diagnostic(code, f"`{path}` {problem}", span, hint=hint))
+
     try:
-        if file.is_dir():
-            raise FileError(Diagnostic("F002", f"`{path}` is a directory, not {what}", hint="name a file in it"))
-        with file.open("rb") as stream:
-            data = stream.read(MAX_TEXT_BYTES + 1)
+        status = file.stat()
+        if stat.S_ISDIR(status.st_mode):
+            refuse("F002", f"is a directory, not {what}", "name a file in it")
+        if not stat.S_ISREG(status.st_mode):
+            refuse("F003", "is not a regular file")
+        if status.st_size > MAX_TEXT_BYTES:
+            refuse("F004", f"has {status.st_size:,} bytes; the limit is {MAX_TEXT_BYTES:,}")
+        data = file.read_bytes()
     except FileNotFoundError:
-        raise FileError(Diagnostic("F001", f"there is no file `{path}`", hint="check the path")) from None
+        near = _near(file)
+        refuse("F001", "does not exist", f"did you mean `{near}`?" if near else "check the path")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise FileError(Diagnostic("F006", f"`{path}` cannot be read: {reason}")) from None
-    if len(data) > MAX_TEXT_BYTES:
-        raise FileError(Diagnostic("F004", f"`{path}` is larger than {MAX_TEXT_BYTES} bytes"))
+        refuse("F006", f"cannot be read: {reason}", "check the path, and who may read and write there")
+    if b"\0" in data:
+        refuse("F005", "is a binary file")
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FileError(
-            Diagnostic("F005", f"`{path}` is not UTF-8 text (byte {error.start})", hint=f"{what} is a text file")
-        ) from None
-    if "\0" in text:
-        raise FileError(Diagnostic("F005", f"`{path}` is a binary file", hint=f"{what} is a text file"))
-    return text
+        line = data.count(b"\n", 0, error.start) + 1
+        refuse("F005", f"is not UTF-8 text (line {line})")
+
+
+def _near(path: Path) -> str | None:
+    """The file beside a missing one that was most likely meant."""
+    try:
+        names = [p.name for p in path.parent.iterdir()]
+    except OSError:
+        return None
+    return closest(path.name, names)
 
 
 @contextmanager

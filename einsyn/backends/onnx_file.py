@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from einsyn.diagnostics import Diagnostic
-from einsyn.errors import BackendError
+from einsyn.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import BinaryIO
+    from collections.abc import Iterator
+    from typing import IO
 
     from google.protobuf.message import Message
     from onnx import ModelProto
@@ -42,26 +40,23 @@ def save_onnx(model: ModelProto, path: str | os.PathLike[str], external: bool | 
         external: whether weights go outside; by default only where they do not fit inside (2 GB).
 
     Raises:
-        BackendError: B006 the file cannot be written.
+        FileError: F009 the file cannot be written, F002 it is a directory.
     """
     target = Path(path)
     if external is None:
         external = weight_bytes(model) > LARGEST_INSIDE
-    try:
-        if external:
-            data = target.with_name(f"{target.name}.data")
-            outside, layout = _layout(model)
-            _replace(data, lambda file: _write_data(file, outside, layout))
-            slim = _without_weights(model, layout, data.name).SerializeToString()
-            _replace(target, lambda file: file.write(slim))
-        elif weight_bytes(model) < SMALL:
-            whole = model.SerializeToString()
-            _replace(target, lambda file: file.write(whole))
-        else:
-            _replace(target, lambda file: file.writelines(encoded(model)))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BackendError(Diagnostic("B006", f"cannot write {target}: {reason}")) from error
+    if external:
+        data = target.with_name(f"{target.name}.data")
+        outside, layout = _layout(model)
+        slim = _without_weights(model, layout, data.name).SerializeToString()
+        with replacing(data, "wb") as file:
+            _write_data(file, outside, layout)
+        with replacing(target, "wb") as file:
+            file.write(slim)
+        return
+    parts = [model.SerializeToString()] if weight_bytes(model) < SMALL else encoded(model)
+    with replacing(target, "wb") as file:
+        file.writelines(parts)
 
 
 def encoded(model: ModelProto) -> Iterator[bytes]:
@@ -101,21 +96,6 @@ def _varint(number: int) -> bytes:
     return bytes([*parts, number])
 
 
-def _replace(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside the target and rename it; nothing is left behind on failure."""
-    handle, beside = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(beside, 0o666 & ~mask)
-        os.replace(beside, target)
-    except BaseException:  # Ctrl-C too: nothing half-written stays
-        os.unlink(beside)
-        raise
-
-
 def _layout(model: ModelProto) -> tuple[list[bytes], dict[str, tuple[int, int]]]:
     """The tensors that go outside, and for each its offset and length."""
     outside: list[bytes] = []
@@ -130,7 +110,7 @@ def _layout(model: ModelProto) -> tuple[list[bytes], dict[str, tuple[int, int]]]
     return outside, layout
 
 
-def _write_data(file: BinaryIO, outside: list[bytes], layout: dict[str, tuple[int, int]]) -> None:
+def _write_data(file: IO[bytes], outside: list[bytes], layout: dict[str, tuple[int, int]]) -> None:
     for data, (offset, _) in zip(outside, layout.values(), strict=True):
         file.seek(offset)
         file.write(data)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from einsyn.diagnostics import Diagnostic, Span, closest
 from einsyn.errors import UsageError
+from einsyn.files import read_text
 from einsyn.grammar.arithmetic import Arithmetic
 from einsyn.grammar.build import Builder
 from einsyn.grammar.canonical import SpacingBuilder
@@ -19,7 +20,7 @@ from einsyn.grammar.imports import Importer, Module
 from einsyn.grammar.model import Directives, Grammar, Rule, Scalar, Terminal
 from einsyn.grammar.references import check_references
 from einsyn.grammar.report import Report
-from einsyn.grammar.sources import Sources, read_text
+from einsyn.grammar.sources import Sources
 from einsyn.grammar.tables import Tables
 from einsyn.grammar.terminals import Terminals
 
@@ -53,7 +54,7 @@ def load_grammar(
     main = Path(path)
     report = Report()
     sources = Sources(main, search, report)
-    text = read_text(main) if text is None else text
+    text = read_text(main, "a space") if text is None else text
     sources.add(main, text)
     if not text.strip():
         report.fail(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from einsyn.diagnostics import Diagnostic, Span, closest
-from einsyn.errors import FileError
+from einsyn.diagnostics import Span, closest
+from einsyn.files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from einsyn.grammar.report import Report
-
-MAX_BYTES: Final = 4_000_000
 
 
 class Sources:
@@ -54,7 +51,7 @@ class Sources:
         """The text of a file; read once."""
         resolved = _resolved(path)
         if resolved not in self._texts:
-            self.add(path, read_text(path, span))
+            self.add(path, read_text(path, "a space", span))
         return self._texts[resolved]
 
     def find(self, name: str, beside: Path, span: Span, suffixes: Sequence[str], what: str) -> Path:
@@ -95,47 +92,8 @@ class Sources:
         )
 
 
-def read_text(path: Path, span: Span | None = None) -> str:
-    """The text of a regular UTF-8 file of bounded size; anything else is a FileError."""
-    shown = str(path)
-    try:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            _fail("F002", f"{shown} is a directory", "give the file of the space", span)
-        if not stat.S_ISREG(status.st_mode):
-            _fail("F003", f"{shown} is not a regular file", None, span)
-        if status.st_size > MAX_BYTES:
-            _fail("F004", f"{shown} has {status.st_size:,} bytes; the limit is {MAX_BYTES:,}", None, span)
-        data = path.read_bytes()
-    except FileNotFoundError:
-        near = _near(path)
-        _fail("F001", f"{shown} does not exist", f"did you mean `{near}`?" if near else None, span)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        _fail("F006", f"{shown} cannot be read: {reason}", None, span)
-    if b"\0" in data:
-        _fail("F005", f"{shown} is a binary file", "a space is a text file in UTF-8", span)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        _fail("F005", f"{shown} is not UTF-8 text (line {line})", "save it as UTF-8", span)
-
-
-def _near(path: Path) -> str | None:
-    try:
-        names = [p.name for p in path.parent.iterdir()]
-    except OSError:
-        return None
-    return closest(path.name, names)
-
-
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):  # a loop of links, or no name of a file at all
         return path.absolute()
-
-
-def _fail(code: str, message: str, hint: str | None, span: Span | None) -> NoReturn:
-    raise FileError(Diagnostic(code, message, span, hint=hint))

@@ -52,7 +52,6 @@ BACKEND_CODES: Final[dict[str, str]] = {
     "B003": "an operation has no lowering for this backend",
     "B004": "operations that share weights would need different torch layers",
     "B005": "the ONNX model fails the checker or strict shape inference",
-    "B006": "the file cannot be written",
     "B007": "onnxruntime cannot load or run the model",
     "B008": "a parameter is missing from the state dict or has another shape",
     "B010": "torch and onnxruntime give different outputs",

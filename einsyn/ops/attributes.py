@@ -99,7 +99,7 @@ def shown(value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     items = items_of(value, (MISSING,))
-    return f"a {type(value).__name__.lower()}" if MISSING in items else f"[{', '.join(map(shown, items))}]"
+    return "a value of another kind" if MISSING in items else f"[{', '.join(map(shown, items))}]"
 
 
 def items_of(value: object, otherwise: tuple[Any, ...] = ()) -> tuple[Any, ...]:

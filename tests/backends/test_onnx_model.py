@@ -19,7 +19,7 @@ from einsyn.backends.onnx_model import DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import write_source
 from einsyn.backends.verify import check_onnx, random_inputs, verify
-from einsyn.errors import BackendError
+from einsyn.errors import BackendError, FileError
 from einsyn.ir.graph import Graph
 from einsyn.ir.parse_type import parse_type
 from einsyn.ops import OPS
@@ -28,7 +28,7 @@ from einsyn.ops import OPS
 def lowered(graph: Graph, **options: object) -> tuple[torch.nn.Module, ModelProto]:
     source = write_source(graph)
     module = build_module(source)
-    return module, build_onnx(graph, module.state_dict(), source.keys, **options)  # type: ignore[arg-type]
+    return module, build_onnx(graph, module.state_dict(), source.keys, **options)  # type: ignore[arg-type]  # options by name
 
 
 @pytest.mark.parametrize(
@@ -196,12 +196,13 @@ def test_files_with_weights_outside(tmp_path: Path) -> None:
 @pytest.mark.parametrize("external", [False, True])
 def test_nothing_half_written(tmp_path: Path, external: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     _, model = lowered(classifier())
-    with pytest.raises(BackendError) as caught:
+    with pytest.raises(FileError) as caught:
         save_onnx(model, tmp_path / "no" / "net.onnx", external)
-    assert caught.value.code == "B006"
+    assert caught.value.code == "F009"
     (tmp_path / "net.onnx").mkdir()
-    with pytest.raises(BackendError):
+    with pytest.raises(FileError) as caught:
         save_onnx(model, tmp_path / "net.onnx", external)
+    assert caught.value.code == "F002"
     left = {p.name for p in tmp_path.iterdir()}
     assert left <= {"net.onnx", "net.onnx.data"}
 

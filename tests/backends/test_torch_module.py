@@ -38,7 +38,7 @@ def test_global_random_states_are_untouched() -> None:
     before = torch.get_rng_state(), np.random.get_state()[1].tolist()  # noqa: NPY002 - the global state is the point
     image_net()
     assert torch.equal(before[0], torch.get_rng_state())
-    assert before[1] == np.random.get_state()[1].tolist()  # noqa: NPY002
+    assert before[1] == np.random.get_state()[1].tolist()  # noqa: NPY002 - as above
 
 
 def test_state_dict_deepcopy_and_file() -> None:
