@@ -3,6 +3,7 @@
 from einsyn.ops import (
     activation,
     arithmetic,
+    attention,
     convolution,
     linear,
     normalisation,
@@ -23,6 +24,7 @@ __all__ = [
     "Signature",
     "activation",
     "arithmetic",
+    "attention",
     "convolution",
     "linear",
     "normalisation",

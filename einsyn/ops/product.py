@@ -1,4 +1,4 @@
-"""Products of activations: matrix products and attention."""
+"""Matrix products of activations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import Size, TensorType
-from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op
-from einsyn.ops.rules import axis_list, needs_float, needs_sequences
+from einsyn.ops.rules import axis_list, needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,90 +125,3 @@ class ScaledDotProduct(Product, name="scaled_dot_product"):
     def factor(self, a: TensorType) -> float:
         """One over the root of the contracted size."""
         return a.size(-1) ** -0.5
-
-
-class Attention(Op, name="attention"):
-    """`softmax(q k^T / sqrt(d / heads)) v` in each head, from queries, keys and values that are projected already.
-
-    With `causal`, position i sees positions up to i. Shapes: `(s, d), (t, d), (t, e) -> (s, e)`; s and t may be open
-    without `causal`; s keeps its factorisation. MACs: `s t d + s t e`, whether the backend fuses or not.
-    Errors: T003 open size, T011 no sequences, T014 lengths or widths differ, T016 d or e does not divide by heads.
-    Source: Vaswani et al., NeurIPS 2017; torch scaled_dot_product_attention; ONNX MatMul and Softmax.
-    """
-
-    arity = 3
-    heads: int = attr.integer(1, ge=1, doc="independent parts of d and of e")
-    causal: bool = attr.boolean(False, doc="whether later positions are hidden")
-
-    def infer(self, *types: TensorType) -> TensorType:
-        """The shape of the queries with the width of the values."""
-        needs_sequences(self, *types)
-        q, k, v = types
-        for what, x, y, axis in (("keys and values", k, v, "s"), ("queries and keys", q, k, "d")):
-            a, b = x.sizes[x.axis(axis)], y.sizes[y.axis(axis)]
-            if a != b:
-                raise Mismatch("T014", f"`attention` needs {what} of one size; axis {axis} is {a} and {b}")
-        for t in (q, v):
-            if t.size("d") % self.heads:
-                raise Mismatch("T016", f"axis d:{t.size('d')} of `attention` does not divide into {self.heads} heads")
-        if self.causal and q.size("s") != k.size("s"):
-            raise Mismatch(
-                "T014", f"causal `attention` needs as many queries as keys, not {q.size('s')} and {k.size('s')}"
-            )
-        return q.resized(1, v.sizes[1]).resized(0, q.sizes[0], q.factors[0])
-
-    def macs(self, *types: TensorType) -> int:
-        """Both products."""
-        q, k, v = types
-        return q.elements * known(k.sizes[0]) + known(q.sizes[0]) * v.elements
-
-    def torch(self, ctx: TorchContext) -> str:
-        """The fused function of torch; heads are split off d and joined again."""
-        causal = ", is_causal=True" if self.causal else ""
-        if self.heads == 1:
-            return f"nn.functional.scaled_dot_product_attention({', '.join(ctx.inputs)}{causal})"
-        parts = [
-            ctx.assign(f"{name}.unflatten(2, ({self.heads}, {t.size('d') // self.heads})).transpose(1, 2)")
-            for name, t in zip(ctx.inputs, ctx.types, strict=True)
-        ]
-        mixed = ctx.assign(f"nn.functional.scaled_dot_product_attention({', '.join(parts)}{causal})")
-        return f"{mixed}.transpose(1, 2).flatten(2)"
-
-    def onnx(self, ctx: OnnxContext) -> str:
-        """Matrix products and a softmax; a comparison of positions masks the future."""
-        q, k, v = ctx.inputs
-        kind, _, values = ctx.types
-        width, out = kind.size("d") // self.heads, values.size("d") // self.heads
-        if self.heads > 1:
-            q = self._split(ctx, q, width, (0, 2, 1, 3))
-            k = self._split(ctx, k, width, (0, 2, 3, 1))
-            v = self._split(ctx, v, out, (0, 2, 1, 3))
-        else:
-            k = ctx.node("Transpose", [k], perm=[0, 2, 1])
-        scores = ctx.node("MatMul", [ctx.node("Mul", [q, ctx.scalar(width**-0.5, kind)]), k])
-        if self.causal:
-            import numpy as np
-
-            places = np.arange(kind.size("s"))
-            seen = ctx.node("GreaterOrEqual", [ctx.array(places[:, None]), ctx.array(places[None, :])])
-            scores = ctx.node("Where", [seen, scores, ctx.scalar(float("-inf"), kind)])
-        mixed = ctx.node("MatMul", [ctx.node("Softmax", [scores], axis=-1), v])
-        if self.heads == 1:
-            return mixed
-        joined = ctx.node("Transpose", [mixed], perm=[0, 2, 1, 3])
-        return ctx.node("Reshape", [joined, ctx.integers([0, 0, self.heads * out])])
-
-    def _split(self, ctx: OnnxContext, x: str, width: int, order: tuple[int, ...]) -> str:
-        split = ctx.node("Reshape", [x, ctx.integers([0, 0, self.heads, width])])
-        return ctx.node("Transpose", [split], perm=order)
-
-    @classmethod
-    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """One and several heads, causal, cross attention, values of another width, an open length."""
-        x = TensorType("f32", ("s", "d"), (6, 8), ((("h", 3), ("w", 2)), None))
-        free = TensorType("f32", ("s", "d"), ("T", 8))
-        yield cls.configure(), (x, x, x)
-        yield cls.configure(4), (x, x, x)
-        yield cls.configure(2, causal=True), (x, x, x)
-        yield cls.configure(2), (x, TensorType("f32", ("s", "d"), (5, 8)), TensorType("f32", ("s", "d"), (5, 4)))
-        yield cls.configure(2), (free, free, free)

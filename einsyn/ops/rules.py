@@ -49,9 +49,9 @@ def needs_image(op: Op, x: TensorType) -> tuple[str, ...]:
 
 
 def needs_sequences(op: Op, *types: TensorType) -> None:
-    """T011 unless all tensors are batches of sequences."""
+    """T011 unless all tensors are batches of sequences: their last axes are s and d."""
     for t in types:
-        if t.kind != "sequence":
+        if t.axes[-2:] != ("s", "d"):
             raise Mismatch("T011", f"`{op.name}` needs sequences (axes s, d), not {t}")
     needs_batch(op, *types)
     needs_float(op, *types)
