@@ -91,6 +91,67 @@ def _default(attribute: Any) -> str:
     return f"`{attribute.same_as}`" if attribute.same_as else f"`{attribute.show(attribute.default)}`"
 
 
+# The shipped library.
+
+COMMENT = re.compile(r"^//[ ]?(.*)$")
+
+
+def library_page() -> str:
+    """Every definition of the shipped `.ein` files, with the comment that stands above it."""
+    from einsyn.shipped import grammars_folder
+
+    parts = [
+        "# The shipped library",
+        NOTICE,
+        "Definitions that come with einsyn. `//@ use std.ein` in a space, or `use std.ein` in a `.ein` file, takes them "
+        "in; a file of that name beside the space goes before the shipped one, and a definition of the space replaces "
+        "a used one. The first list of a definition takes values, the second tensors; without a second list the "
+        "definition gives an arrow or a value.",
+    ]
+    for file in sorted(grammars_folder().glob("*.ein")):
+        parts += [f"## {file.name}", *_definitions(file)]
+    return paragraphs(*parts)
+
+
+def _definitions(file: Path) -> list[str]:
+    """A file's comments as prose; the one right above a definition belongs to it, a lone line is a heading."""
+    from einsyn.grammar.macros.parser import Parser
+
+    text = file.read_text(encoding="utf-8")
+    _, found = Parser(text, str(file)).file()
+    starts = {d.span.line: d for d in found}
+    parts: list[str] = []
+    comment: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if said := COMMENT.match(line):
+            comment.append(said[1])
+            continue
+        if number in starts:
+            if not comment:
+                raise SystemExit(f"{file}:{number}: `{starts[number].name}` has no comment above it")
+            parts += [f"#### `{_usage(starts[number], text)}`", "\n".join(comment)]
+        elif len(comment) == 1 and parts:
+            parts.append(f"### {comment[0]}")
+        elif comment:
+            parts.append("\n".join(comment))
+        comment = []
+    return parts
+
+
+def _usage(definition: Any, text: str) -> str:
+    """A definition as it is called, with its defaults."""
+    lines = text.splitlines()
+
+    def parameter(p: Any) -> str:
+        if p.default is None:
+            return f"*{p.name}" if p.rest else p.name
+        at = p.default.span
+        return f"{p.name}={lines[at.line - 1][at.column - 1 : at.end_column - 1]}"
+
+    lists = [definition.values, *([definition.tensors] if definition.tensors is not None else [])]
+    return definition.name + "".join(f"({', '.join(parameter(p) for p in each)})" for each in lists)
+
+
 # Commands.
 
 
@@ -278,6 +339,7 @@ def _prose(value: Any) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "ops.md": ops_page,
+    "library.md": library_page,
     "commands.md": commands_page,
     "errors.md": errors_page,
     "api.md": api_page,

@@ -107,6 +107,19 @@ class HardSwish(Elementwise, name="hard_swish"):
     node = "HardSwish"
 
 
+class HardSigmoid(Elementwise, name="hard_sigmoid"):
+    """`min(max(x + 3, 0), 6) / 6`. Shapes: `... -> ...`. MACs: 0. Errors: T010.
+
+    Source: Howard et al., ICCV 2019 (MobileNetV3); torch Hardsigmoid; ONNX HardSigmoid.
+    """
+
+    source = "nn.functional.hardsigmoid({x})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A HardSigmoid of slope 1/6, which is not the default of ONNX."""
+        return ctx.node("HardSigmoid", ctx.inputs, alpha=1 / 6, beta=0.5)
+
+
 class Tanh(Elementwise, name="tanh"):
     """Hyperbolic tangent. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.tanh; ONNX Tanh."""
 

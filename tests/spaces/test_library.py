@@ -1,0 +1,97 @@
+"""The shipped library: found from any folder, replaced by a file of its name, equal to its formulas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_spaces import IMAGE, net, ops
+
+import einsyn
+from einsyn.architecture import Architecture
+
+SIGNAL = "//@ input x f32[B, c:4, l:16]\n"
+
+
+def library_net(expression: str, head: str = IMAGE) -> Architecture:
+    block = "define block(width, stride) = conv_bn(width, 3, stride)\n"
+    return net(f"{block}define net()(x) = {expression}(x)", f"{head}//@ use std.ein\n")
+
+
+def test_found_from_any_folder() -> None:
+    assert ops(library_net("conv_bn_act(8, 3, 2)")) == [
+        "conv(channels=8, kernel=3, stride=2, bias=false)",
+        "batch_norm",
+        "relu",
+    ]
+
+
+def test_a_file_beside_the_space_goes_first() -> None:
+    files = {"std.ein": "define conv_bn_act(width, kernel) = conv(width, kernel)\n"}
+    mine = net("define net()(x) = conv_bn_act(8, 3)(x)", f"{IMAGE}//@ use std.ein\n", files)
+    assert ops(mine) == ["conv(channels=8, kernel=3)"]
+
+
+def test_a_shipped_file_uses_a_shipped_file() -> None:
+    files = {"mine.ein": "use std.ein\ndefine twice(width) = repeat(2, conv_bn(width, 1))\n"}
+    mine = net("define net()(x) = twice(8)(x)", f"{IMAGE}//@ use mine.ein\n", files)
+    assert ops(mine) == ["conv(channels=8, kernel=1, bias=false)", "batch_norm"] * 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "params", "output"),
+    [
+        ("bn_act_conv(8, 3)", 2 * 4 + 4 * 8 * 9, ["B", 8, 8, 8]),
+        ("depthwise(5, 2)", 4 * 25 + 2 * 4, ["B", 4, 4, 4]),
+        ("separable(8, 3)", 4 * 9 + 2 * 4 + 4 * 8 + 2 * 8, ["B", 8, 8, 8]),
+        ("project(4)", 0, ["B", 4, 8, 8]),
+        ("project(4, 2)", 4 * 4 + 2 * 4, ["B", 4, 4, 4]),
+        ("squeeze_excite(2)", 4 * 2 + 2 + 2 * 4 + 4, ["B", 4, 8, 8]),
+        ("mbconv(4, 3, expand=1)", 4 * 9 + 2 * 4 + 4 * 4 + 2 * 4, ["B", 4, 8, 8]),
+        ("mbconv(6, 3, 2)", 4 * 24 + 2 * 24 + 24 * 9 + 2 * 24 + 24 * 6 + 2 * 6, ["B", 6, 4, 4]),
+        ("stage(block, 3, 8)", 4 * 8 * 9 + 2 * 8 * 8 * 9 + 3 * 2 * 8, ["B", 8, 4, 4]),
+        ("stages(block, [[1, 8], [2, 16]])", (4 + 2 * 8 + 2 * 16) * 8 * 9 + 2 * 40, ["B", 16, 4, 4]),
+        ("image_head(10)", 4 * 10 + 10, ["B", 10]),
+    ],
+)
+def test_parameters_in_closed_form(expression: str, params: int, output: list[object]) -> None:
+    architecture = library_net(expression)
+    assert architecture.params == params
+    assert architecture.output == [output]
+
+
+@pytest.mark.parametrize("expression", ["conv_bn_act(8, 3)", "squeeze_excite(2)", "mbconv(4, 5)", "image_head(10)"])
+def test_signals(expression: str) -> None:
+    assert library_net(expression, SIGNAL).verify().verified
+
+
+def test_a_connection_needs_an_equal_type() -> None:
+    assert [name for name in library_net("mbconv(4, 3)").ops if name in ("add", "relu6")] == ["add", "relu6"]
+    assert "add" not in library_net("mbconv(5, 3)").ops
+    assert "add" not in library_net("mbconv(4, 3, 2)").ops
+
+
+def test_squeeze_excite_is_its_formula() -> None:
+    import torch
+
+    architecture = library_net("squeeze_excite(2, outer=hard_sigmoid)")
+    module = architecture.module(seed=1).eval()
+    down, down_bias, up, up_bias = module.state_dict().values()
+    x = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    s = torch.relu(x.mean((2, 3)) @ down.flatten(1).T + down_bias) @ up.flatten(1).T + up_bias
+    expected = x * torch.clamp((s + 3) / 6, 0, 1)[:, :, None, None]
+    torch.testing.assert_close(module(x), expected)
+
+
+@pytest.mark.parametrize("quantum", [4, 8])
+@pytest.mark.parametrize("number", [1, 3, 7.9, 11.4, 12, 16, 19.2, 33.5, 44, 89.6, 1280 * 1.4])
+def test_make_divisible(number: float, quantum: int) -> None:
+    """The nearest multiple, halves upwards, unless it lies below 0.9 of the number."""
+    (width,) = library_net(f"conv(make_divisible({number}, {quantum}), 1)").output[0][1:2]
+    multiples = [m for m in range(quantum, 4000, quantum) if m >= 0.9 * number]
+    assert width == min(multiples, key=lambda m: (abs(m - number), -m))
+
+
+def test_every_shipped_library_is_beside_the_spaces() -> None:
+    (space,) = {file.parent for file in einsyn.shipped_spaces().values()}
+    assert Path(space, "std.ein").is_file()
