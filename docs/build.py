@@ -103,10 +103,10 @@ def library_page() -> str:
     parts = [
         "# The shipped library",
         NOTICE,
-        "Definitions that come with einsyn. `//@ use std.ein` in a space, or `use std.ein` in a `.ein` file, "
-        "takes them in; a file of that name beside the space goes before the shipped one, and a definition "
-        "of the space replaces a used one. The first list of a definition takes values, the second tensors; without a second list the "
-        "definition gives an arrow or a value.",
+        "Definitions that come with einsyn. `//@ use std.ein` in a space, or `use std.ein` in a `.ein` file, takes "
+        "them in; a file of that name beside the space goes before the shipped one, and a definition of the space "
+        "replaces a used one. The first list of a definition takes values, the second tensors; without a second list "
+        "the definition gives an arrow or a value.",
     ]
     for file in sorted(grammars_folder().glob("*.ein")):
         parts += [f"## {file.name}", *_definitions(file)]
