@@ -41,6 +41,7 @@ FAMILIES = {
     "convolution": "Convolution",
     "pooling": "Pooling",
     "normalisation": "Normalisation",
+    "moments": "Moments of groups and batches",
     "activation": "Functions of each element, and softmax",
     "arithmetic": "Arithmetic of tensors",
     "product": "Matrix products",

@@ -61,7 +61,10 @@ def write_source(graph: Graph, *, title: str = "", architecture: str = "", space
         writer.write(operation)
     results = [writer.names[value] for value in graph.outputs]
     lines = _header(graph, title, architecture, space)
-    lines += ["import torch", "from torch import nn", "", "", f"class {CLASS_NAME}(nn.Module):"]
+    lines += ["import torch", "from torch import nn", "", ""]
+    for definition in writer.functions.values():
+        lines += [definition.strip("\n"), "", ""]
+    lines.append(f"class {CLASS_NAME}(nn.Module):")
     if writer.constructors:
         lines += ["    def __init__(self) -> None:", "        super().__init__()", *writer.constructors, ""]
     arguments = ", ".join(f"{name}: torch.Tensor" for name in writer.arguments)
@@ -120,7 +123,8 @@ class _Writer:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.arguments = argument_names([name for name, _ in graph.inputs])
+        self.functions = {name: text for o in graph.operations for name, text in o.op.functions.items()}
+        self.arguments = argument_names([name for name, _ in graph.inputs], _TAKEN.union(self.functions))
         self.names: dict[int, str] = {}
         self.constructors: list[str] = []
         self.statements: list[str] = []
@@ -315,12 +319,12 @@ def initialised(param: Param, dtype: str = "f32") -> str:
     return f"torch.{word}({shape}{cast})"
 
 
-def argument_names(names: list[str]) -> list[str]:
-    """Python names for the inputs of a graph: their own where those are valid, distinct and harmless."""
+def argument_names(names: list[str], taken: frozenset[str] = _TAKEN) -> list[str]:
+    """Python names for the inputs of a graph: their own where those are valid, distinct and not taken."""
     found: list[str] = []
     for i, name in enumerate(names):
         valid = name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
-        chosen = name if valid and name not in _TAKEN else f"input{i + 1}"
+        chosen = name if valid and name not in taken else f"input{i + 1}"
         while chosen in found or (chosen != name and chosen in names):
             chosen += "_"
         found.append(chosen)

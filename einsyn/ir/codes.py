@@ -28,6 +28,7 @@ TYPE_CODES: Final[dict[str, str]] = {
     "T025": "the tensors hold different kinds of numbers",
     "T026": "the tensors have different axes",
     "T027": "the tensor has another number of axes than the operation needs",
+    "T028": "parts of an axis do not add up to it, or end beyond it",
     "T030": "a type is not written correctly",
     "T031": "a type has an axis that is no name, or an axis or kind that is unknown",
     "T032": "a size in a type is not a positive integer or a symbol",

@@ -9,7 +9,7 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op, Param
-from einsyn.ops.rules import LARGEST, compact, needs_image, per_axis, slide
+from einsyn.ops.rules import LARGEST, compact, equal_parts, needs_image, per_axis, slide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,10 +44,8 @@ class Conv(Op, name="conv"):
         """The image with its new channels and spatial sizes."""
         (x,) = types
         spatial = needs_image(self, x)
-        channels = x.size("c")
-        for what, count in (("channels in", channels), ("channels out", self.channels)):
-            if count % self.groups:
-                raise Mismatch("T016", f"{count} {what} of `conv` do not divide into {self.groups} groups")
+        equal_parts(self, "channels in", x.size("c"), self.groups)
+        equal_parts(self, "channels out", self.channels, self.groups)
         kernel, stride, padding, dilation = self._windows(len(spatial))
         sizes = (
             slide(self, x, axis, k, s, p, d)

@@ -1,4 +1,4 @@
-"""Batch and layer normalisation."""
+"""Batch, layer, group, instance and root-mean-square normalisation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op, Param
-from einsyn.ops.rules import SPATIAL, needs_float, needs_image
+from einsyn.ops.reduction import reduce
+from einsyn.ops.rules import SPATIAL, equal_parts, needs_float, needs_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,3 +129,145 @@ class LayerNorm(Op, name="layer_norm"):
         yield cls.configure(), (TensorType("f32", ("s", "d"), ("T", 8)),)
         yield cls.configure(1e-6), (TensorType("f32", ("c", "h", "w"), (3, 6, 5)),)
         yield cls.configure(affine=False), (TensorType("f32", ("d",), (9,)),)
+
+
+class RmsNorm(Op, name="rms_norm"):
+    """`x / sqrt(mean(x ** 2) + eps) * weight` over the last axis.
+
+    Shapes: `... d -> ... d`; the other sizes may be open.
+    Parameters: `weight` (ones) of the size of the last axis, none with `affine=false`.
+    MACs: 0. Errors: T002 no axis, T003 open size of the last axis, T010 integers.
+    Source: Zhang & Sennrich, NeurIPS 2019 (arXiv:1910.07467); torch.nn.RMSNorm; ONNX ReduceMean, Sqrt and Div.
+    """
+
+    eps: float = attr.real(1e-5, ge=0, doc="added to the mean square")
+    affine: bool = attr.boolean(True, doc="whether a scale is learned")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        (x,) = types
+        needs_float(self, x)
+        x.size(-1)
+        return x
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """The scale."""
+        return {"weight": Param((types[0].size(-1),), "ones")} if self.affine else {}
+
+    def torch(self, ctx: TorchContext) -> str:
+        """An RMSNorm, or the function where nothing is learned."""
+        size = ctx.types[0].size(-1)
+        if not self.affine:
+            return f"nn.functional.rms_norm({ctx.inputs[0]}, ({size},), eps={self.eps!r})"
+        return f"{ctx.layer(f'nn.RMSNorm({size}, eps={self.eps!r})')}({ctx.inputs[0]})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """The input over the root of its mean square."""
+        (x,), like = ctx.inputs, ctx.types[0]
+        square = reduce(ctx, "ReduceMean", ctx.node("Mul", [x, x]), [like.rank - 1 + like.batched], True)
+        root = ctx.node("Sqrt", [ctx.node("Add", [square, ctx.scalar(self.eps, like)])])
+        scaled = ctx.node("Div", [x, root])
+        return ctx.node("Mul", [scaled, ctx.weight("weight")]) if self.affine else scaled
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Open sequences, images and vectors, with and without scale."""
+        yield cls.configure(), (TensorType("f32", ("s", "d"), ("T", 8)),)
+        yield cls.configure(1e-6), (TensorType("f32", ("c", "h", "w"), (3, 6, 5)),)
+        yield cls.configure(affine=False), (TensorType("f32", ("d",), (9,)),)
+
+
+class OverGroups(Op):
+    """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over groups of channels and all places."""
+
+    eps: float
+    affine: bool
+
+    def count(self, x: TensorType) -> int:
+        """The number of groups."""
+        raise NotImplementedError(f"{type(self).__name__} does not say its groups")  # a subclass must
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        (x,) = types
+        needs_image(self, x)
+        equal_parts(self, "channels", x.size("c"), self.count(x))
+        return x
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """Scale and shift."""
+        size = (types[0].size("c"),)
+        return {"weight": Param(size, "ones"), "bias": Param(size, "zeros")} if self.affine else {}
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A GroupNorm, or the function where nothing is learned."""
+        (x,) = ctx.types
+        eps = "" if self.eps == 1e-5 else f", eps={self.eps!r}"
+        if not self.affine:
+            return f"nn.functional.group_norm({ctx.inputs[0]}, {self.count(x)}{eps})"
+        layer = ctx.layer(f"nn.GroupNorm({self.count(x)}, {x.size('c')}{eps})")
+        return f"{layer}({ctx.inputs[0]})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """An InstanceNormalization of `[B, groups, rest]`, back in shape, scaled and shifted."""
+        (value,), (x,) = ctx.inputs, ctx.types
+        groups = self.count(x)
+        rows = ctx.node("Reshape", [value, ctx.integers([0, groups, -1])])
+        plain = [ctx.filled(1.0, groups), ctx.filled(0.0, groups)]
+        normal = ctx.node("InstanceNormalization", [rows, *plain], epsilon=self.eps)
+        result = ctx.node("Reshape", [normal, ctx.node("Shape", [value])])
+        if not self.affine:
+            return result
+        column = ctx.integers([x.size("c"), *(1 for _ in x.axes[1:])])
+        scaled = ctx.node("Mul", [result, ctx.node("Reshape", [ctx.weight("weight"), column])])
+        return ctx.node("Add", [scaled, ctx.node("Reshape", [ctx.weight("bias"), column])])
+
+
+class GroupNorm(OverGroups, name="group_norm"):
+    """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over a group of channels and all places.
+
+    One group is layer normalisation over the whole image. Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may
+    be open. Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
+    MACs: 0. Errors: T003 open number of channels, T011 no image, T016 channels do not divide into groups.
+    Source: Wu & He, ECCV 2018 (arXiv:1803.08494); torch.nn.GroupNorm; ONNX InstanceNormalization.
+    """
+
+    groups: int = attr.integer(ge=1, doc="equal parts of the channels")
+    eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
+    affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
+
+    def count(self, x: TensorType) -> int:
+        """The attribute."""
+        return self.groups
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Both ranks, with and without scale, open sizes."""
+        yield cls.configure(2), (TensorType("f32", ("c", "h", "w"), (4, 5, 6)),)
+        yield cls.configure(1, 1e-3, affine=False), (TensorType("f32", ("c", "h", "w"), (4, "H", "W")),)
+        yield cls.configure(3), (TensorType("f32", ("c", "l"), (6, 7)),)
+
+
+class InstanceNorm(OverGroups, name="instance_norm"):
+    """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over the places of one channel.
+
+    Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may be open.
+    Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
+    MACs: 0. Errors: T003 open number of channels, T011 no image.
+    Source: Ulyanov, Vedaldi & Lempitsky 2016 (arXiv:1607.08022); torch.nn.GroupNorm with a group for each channel;
+    ONNX InstanceNormalization.
+    """
+
+    eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
+    affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
+
+    def count(self, x: TensorType) -> int:
+        """One group for each channel."""
+        return x.size("c")
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Both ranks, with and without scale, open sizes."""
+        yield cls.configure(), (TensorType("f32", ("c", "h", "w"), (4, 5, 6)),)
+        yield cls.configure(1e-3, affine=False), (TensorType("f32", ("c", "h", "w"), (4, "H", "W")),)
+        yield cls.configure(), (TensorType("f32", ("c", "l"), (4, 7)),)

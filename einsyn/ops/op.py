@@ -76,6 +76,7 @@ class Op:
         arity: number of input tensors; None for one or more.
         aliases: the outputs are the inputs or views of them, so they take no memory of their own.
         open_names: `configure` takes named values beside the attributes.
+        functions: Python functions that the torch form calls, by name; a torch file defines those that it uses.
     """
 
     name: ClassVar[str] = ""
@@ -83,6 +84,7 @@ class Op:
     arity: ClassVar[int | None] = 1
     aliases: ClassVar[bool] = False
     open_names: ClassVar[bool] = False
+    functions: ClassVar[Mapping[str, str]] = {}
 
     key: tuple[object, ...]
     _hash: int

@@ -26,6 +26,8 @@ class Pool(Op):
     stride: int | tuple[int, ...] = attr.extent(same_as="kernel", ge=1, le=LARGEST, doc="step of the window")
     padding: int | tuple[int, ...] = attr.extent(0, ge=0, le=LARGEST, doc="border on each side")
 
+    ceil_mode: bool
+
     def infer(self, *types: TensorType) -> TensorType:
         """The image with its new spatial sizes; channels may be open."""
         (x,) = types
@@ -34,7 +36,10 @@ class Pool(Op):
         for axis, k, s, p in zip(spatial, *self._windows(len(spatial)), strict=True):
             if 2 * p > k:
                 raise Mismatch("T024", f"padding {p} of `{self.name}` is more than half of kernel {k}")
-            sizes.append(slide(self, x, axis, k, s, p))
+            places = slide(self, x, axis, k, s, p)
+            # One window more if the last leaves something over; it must start before the border on the right.
+            more = self.ceil_mode and (places - 1) * s + k < x.size(axis) + 2 * p and places * s < x.size(axis) + p
+            sizes.append(places + more)
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
 
     def _windows(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -52,21 +57,35 @@ class Pool(Op):
             parts.append(f"stride={compact(stride)}")
         if any(padding):
             parts.append(f"padding={compact(padding)}")
+        if self.ceil_mode:
+            parts.append("ceil_mode=True")
         return f"nn.functional.{function}{rank}d({', '.join([*parts, *more])})"
+
+    def _ends(self, x: TensorType) -> tuple[int, ...]:
+        """How far the last windows reach beyond the input, its border on the right included."""
+        out = self.infer(x)
+        return tuple(
+            max(p, (out.size(i + 2) - 1) * s + k - p - x.size(i + 2))
+            for i, (k, s, p) in enumerate(zip(*self._windows(x.rank - 1), strict=True))
+        )
 
     def _node(self, ctx: OnnxContext, op_type: str, **more: int) -> str:
         kernel, stride, padding = self._windows(ctx.types[0].rank - 1)
-        return ctx.node(op_type, ctx.inputs, kernel_shape=kernel, strides=stride, pads=padding * 2, **more)
+        pads = (*padding, *self._ends(ctx.types[0]))
+        return ctx.node(op_type, ctx.inputs, kernel_shape=kernel, strides=stride, pads=pads, **more)
 
 
 class MaxPool(Pool, name="max_pool"):
     """The largest element of each window of each channel; the border never wins.
 
-    Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`.
+    Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
+    with `ceil_mode` rounded up where the last window still starts before the border on the right.
     MACs: 0. Errors: T011 no image, T003 open spatial size, T005 sizes per axis, T015 the window does not fit,
     T024 padding beyond half of the kernel.
     Source: torch.nn.MaxPool1d and MaxPool2d; ONNX MaxPool.
     """
+
+    ceil_mode: bool = attr.boolean(False, doc="whether a window may reach beyond the end")
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `max_pool1d` or `max_pool2d`."""
@@ -82,26 +101,38 @@ class MaxPool(Pool, name="max_pool"):
         yield cls.configure(2), (IMAGE,)
         yield cls.configure((3, 2), (2, 1), (1, 0)), (IMAGE,)
         yield cls.configure(3, 2, 1), (SIGNAL,)
+        yield cls.configure(3, 2, ceil_mode=True), (IMAGE,)
+        yield cls.configure((2, 3), 3, 1, ceil_mode=True), (IMAGE,)
+        yield cls.configure(2, 4, 1, True), (SIGNAL,)
 
 
 class AvgPool(Pool, name="avg_pool"):
     """The mean of each window of each channel, with or without the zeros of the border.
 
-    Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`.
+    Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
+    with `ceil_mode` rounded up where the last window still starts before the border on the right.
     MACs: 0. Errors: T011 no image, T003 open spatial size, T005 sizes per axis, T015 the window does not fit,
     T024 padding beyond half of the kernel.
     Source: torch.nn.AvgPool1d and AvgPool2d; ONNX AveragePool.
     """
 
     count_include_pad: bool = attr.boolean(True, doc="whether the border counts in the mean")
+    ceil_mode: bool = attr.boolean(False, doc="whether a window may reach beyond the end; what lies there never counts")
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `avg_pool1d` or `avg_pool2d`."""
         return self._call(ctx, "avg_pool", *([] if self.count_include_pad else ["count_include_pad=False"]))
 
     def onnx(self, ctx: OnnxContext) -> str:
-        """An AveragePool."""
-        return self._node(ctx, "AveragePool", count_include_pad=int(self.count_include_pad))
+        """An AveragePool; where windows reach beyond a border that counts, the border is padded first."""
+        (x,) = ctx.types
+        kernel, stride, padding = self._windows(x.rank - 1)
+        ends = self._ends(x)
+        if not self.count_include_pad or ends == padding:
+            return self._node(ctx, "AveragePool", count_include_pad=int(self.count_include_pad))
+        whole = ctx.node("Pad", [ctx.inputs[0], ctx.integers([0, 0, *padding, 0, 0, *padding])])
+        beyond = (*(0 for _ in ends), *(end - p for end, p in zip(ends, padding, strict=True)))
+        return ctx.node("AveragePool", [whole], kernel_shape=kernel, strides=stride, pads=beyond)
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
@@ -111,3 +142,6 @@ class AvgPool(Pool, name="avg_pool"):
         yield cls.configure(3, 1, 1, False), (IMAGE,)
         yield cls.configure(3, 2, 1, count_include_pad=False), (SIGNAL,)
         yield cls.configure(3, 1, padding=1), (SIGNAL,)
+        yield cls.configure(3, 2, ceil_mode=True), (IMAGE,)
+        yield cls.configure((2, 3), 3, 1, ceil_mode=True), (IMAGE,)
+        yield cls.configure(3, 3, 0, False, True), (SIGNAL,)

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
+def reduce(ctx: OnnxContext, node: str, x: str, dims: list[int], keep: bool, axes_input_from: int = 18) -> str:
+    """Emit one reduction node, which takes its axes as an input from the given opset on and as an attribute before."""
+    if ctx.opset >= axes_input_from:
+        return ctx.node(node, [x, ctx.integers(dims)], keepdims=int(keep))
+    return ctx.node(node, [x], axes=dims, keepdims=int(keep))
+
+
 class Reduction(Op):
     """What all reductions share: the axes go, or stay with size 1; an image without space is a vector `d`."""
 
@@ -71,14 +78,7 @@ class Reduction(Op):
 
     def onnx(self, ctx: OnnxContext) -> str:
         """The reduction node, whose axes are an input or an attribute by opset."""
-        return self.reduce(ctx, self.node, ctx.inputs[0], self._dims(ctx.types[0]), self.keep, self.axes_input_from)
-
-    @staticmethod
-    def reduce(ctx: OnnxContext, node: str, x: str, dims: list[int], keep: bool, axes_input_from: int = 18) -> str:
-        """Emit one reduction."""
-        if ctx.opset >= axes_input_from:
-            return ctx.node(node, [x, ctx.integers(dims)], keepdims=int(keep))
-        return ctx.node(node, [x], axes=dims, keepdims=int(keep))
+        return reduce(ctx, self.node, ctx.inputs[0], self._dims(ctx.types[0]), self.keep, self.axes_input_from)
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
@@ -137,7 +137,10 @@ class Var(Reduction, name="var"):
 
     def onnx(self, ctx: OnnxContext) -> str:
         """The mean of squared differences from the mean."""
-        (x,) = ctx.inputs
-        dims = self._dims(ctx.types[0])
-        centred = ctx.node("Sub", [x, self.reduce(ctx, "ReduceMean", x, dims, True)])
-        return self.reduce(ctx, "ReduceMean", ctx.node("Mul", [centred, centred]), dims, self.keep)
+        return self.of(ctx, ctx.inputs[0], self._dims(ctx.types[0]), self.keep)
+
+    @staticmethod
+    def of(ctx: OnnxContext, x: str, dims: list[int], keep: bool) -> str:
+        """Emit the variance of a tensor over dimensions."""
+        centred = ctx.node("Sub", [x, reduce(ctx, "ReduceMean", x, dims, True)])
+        return reduce(ctx, "ReduceMean", ctx.node("Mul", [centred, centred]), dims, keep)

@@ -93,6 +93,22 @@ def slide(
     return room // stride + 1
 
 
+def equal_parts(op: Op, what: str, size: int, count: int) -> int:
+    """The size of each of `count` equal parts of `size`; T016 if it does not divide."""
+    if size % count:
+        raise Mismatch(
+            "T016",
+            f"{size} {what} of `{op.name}` do not divide into {count} groups",
+            f"{size} divides by {', '.join(map(str, divisors(size)))}",
+        )
+    return size // count
+
+
+def divisors(n: int) -> list[int]:
+    """The ten smallest divisors of n up to 64, so that messages stay short."""
+    return [d for d in range(1, min(n, 64) + 1) if n % d == 0][:10]
+
+
 def same_shapes(op: Op, types: tuple[TensorType, ...]) -> TensorType:
     """The type of tensors that must be equal in axes and sizes (T014, T026), factorisations merged."""
     first = types[0]

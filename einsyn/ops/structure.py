@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType, merge_factors
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op
-from einsyn.ops.rules import LARGEST, dim, needs_float, same_axes
+from einsyn.ops.rules import LARGEST, dim, divisors, needs_batch, needs_float, same_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,9 +149,129 @@ class Group(Op, name="group"):
         yield cls.configure(1, "d"), (TensorType("f32", ("d",), (5,)),)
 
 
-def divisors(n: int) -> list[int]:
-    """The ten smallest divisors of n up to 64, so that messages stay short."""
-    return [d for d in range(1, min(n, 64) + 1) if n % d == 0][:10]
+class Split(Op, name="split"):
+    """Parts of the input of given sizes along an axis, in order; `group` is the same with equal parts.
+
+    Shapes: `... m ... -> ... sizes[0] ..., ... sizes[1] ..., ...`; the axis forgets a factorisation.
+    MACs: 0; the parts are views. Errors: T002 no such axis, T003 open size, T028 the sizes do not add up to the axis.
+    Source: torch.Tensor.split; ONNX Split.
+    """
+
+    aliases = True
+    sizes: tuple[int, ...] = attr.sizes(ge=1, doc="size of each part")
+    axis: int | str = attr.axis("c", doc="the axis that is split")
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        """The types of the parts."""
+        (x,) = types
+        size = x.size(self.axis)
+        index = x.axis(self.axis)
+        if sum(self.sizes) != size:
+            raise Mismatch(
+                "T028",
+                f"parts of `split` add up to {sum(self.sizes)}, and axis {x.axes[index]} has {size}",
+                f"the last part could be {size - sum(self.sizes[:-1])}" if sum(self.sizes[:-1]) < size else None,
+            )
+        return tuple(x.resized(index, n) for n in self.sizes)
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `split`; one part is a split as well."""
+        (x,) = ctx.types
+        call = f"{ctx.inputs[0]}.split({list(self.sizes)}, dim={dim(x, x.axis(self.axis))})"
+        return f"{call}[0]" if len(self.sizes) == 1 else call
+
+    def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
+        """A Split with explicit sizes, which means the same in every opset."""
+        (x,) = ctx.types
+        if len(self.sizes) == 1:
+            return (ctx.inputs[0],)
+        given = [ctx.inputs[0], ctx.integers(self.sizes)]
+        return ctx.nodes("Split", given, len(self.sizes), axis=dim(x, x.axis(self.axis)))
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """By name and position, and one part alone."""
+        yield cls.configure([1, 3]), (IMAGE,)
+        yield cls.configure((1, 2, 3), 1), (TensorType("f32", ("s", "d"), (6, 8), (GRID, None)),)
+        yield cls.configure((5, 3), -1), (TensorType("f32", ("s", "d"), ("T", 8)),)
+        yield cls.configure([5], "d"), (TensorType("f32", ("d",), (5,)),)
+
+
+class Narrow(Op, name="narrow"):
+    """`size` elements of an axis from `start` on, which counts from 0.
+
+    Shapes: `... m ... -> ... size ...`; the axis forgets a factorisation, the others keep theirs.
+    MACs: 0; the result is a view. Errors: T002 no such axis, T003 open size, T028 the part ends beyond the axis.
+    Source: torch.narrow; ONNX Slice.
+    """
+
+    aliases = True
+    axis: int | str = attr.axis(doc="the axis that is cut")
+    start: int = attr.integer(ge=0, doc="the first element that is kept")
+    size: int = attr.integer(ge=1, doc="how many are kept")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The input with a shorter axis."""
+        (x,) = types
+        size = x.size(self.axis)
+        index = x.axis(self.axis)
+        if self.start + self.size > size:
+            raise Mismatch(
+                "T028",
+                f"`narrow` keeps elements {self.start} to {self.start + self.size - 1}, "
+                f"and axis {x.axes[index]} has {size}",
+                f"from {self.start} on there are {size - self.start}" if self.start < size else None,
+            )
+        return x.resized(index, self.size)
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `narrow`."""
+        (x,) = ctx.types
+        return f"{ctx.inputs[0]}.narrow({dim(x, x.axis(self.axis))}, {self.start}, {self.size})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Slice."""
+        (x,) = ctx.types
+        bounds = ([self.start], [self.start + self.size], [dim(x, x.axis(self.axis))])
+        return ctx.node("Slice", [ctx.inputs[0], *map(ctx.integers, bounds)])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """By name and position, the whole axis, an open size elsewhere."""
+        yield cls.configure("h", 1, 5), (IMAGE,)
+        yield cls.configure(1, 0, 6), (TensorType("f32", ("s", "d"), (6, 8), (GRID, None)),)
+        yield cls.configure(-1, 2, 3), (TensorType("f32", ("s", "d"), ("T", 8)),)
+
+
+class Flatten(Op, name="flatten"):
+    """All elements of an example as a vector, the last axis running fastest.
+
+    Shapes: `... -> d`, all sizes known. MACs: 0; the result is a view where the elements lie in order.
+    Errors: T003 open size, T012 no batch axis. Source: torch.flatten; ONNX Reshape.
+    """
+
+    aliases = True
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The vector."""
+        (x,) = types
+        needs_batch(self, x)
+        return TensorType(x.dtype, ("d",), (prod(x.concrete()),))
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `flatten`."""
+        return f"{ctx.inputs[0]}.flatten(1)"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Reshape."""
+        return ctx.node("Reshape", [ctx.inputs[0], ctx.integers([-1, ctx.outputs[0].size(1)])])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """An image, a sequence, a vector."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(), (TensorType("f32", ("s", "d"), (6, 8), (GRID, None)),)
+        yield cls.configure(), (TensorType("f32", ("d",), (5,)),)
 
 
 class Concat(Op, name="concat"):
