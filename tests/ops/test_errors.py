@@ -39,7 +39,6 @@ CASES = [
     ("conv", {"channels": 4, "kernel": 1, "groups": 2}, [IMAGE], "T016", "3 channels in"),
     ("conv", {"channels": 4, "kernel": 1, "groups": 3}, [IMAGE], "T016", "4 channels out"),
     ("attention", {"heads": 3}, ["s:4,d:4"] * 3, "T016", "3 heads"),
-<<<<<<< HEAD
     ("attention", {}, ["s:4,d:4"] * 2, "T001", "3 tensors, or 4 with a bias"),
     ("attention", {}, ["s:4,d:4", "s:5,d:4", "s:6,d:4"], "T014", "axis s is 5 and 6"),
     ("attention", {"window": 2}, ["s:4,d:4", "s:5,d:4", "s:5,d:4"], "T014", "4 and 5"),
@@ -47,7 +46,6 @@ CASES = [
     ("attention", {"heads": 4, "kv_heads": 3}, ["s:4,d:12"] * 3, "T016", "4 heads"),
     ("attention", {"heads": 2}, [*["s:4,d:4"] * 3, "f32[n:2, s:4, t:3]"], "T020", "2, 4, 4"),
     ("attention", {"heads": 2}, [*["s:4,d:4"] * 3, "s:4,d:4"], "T020", "2, 4, 4"),
-=======
     ("group_var", {"groups": 2}, [IMAGE], "T016", "3 channels of `group_var`"),
     ("group_norm", {"groups": 2}, [IMAGE], "T016", "3 channels of `group_norm`"),
     ("batch_var", {}, ["s:9,d:3"], "T011", "needs an image"),
@@ -55,7 +53,6 @@ CASES = [
     ("narrow", {"axis": "h", "start": 5, "size": 4}, [IMAGE], "T028", "5 to 8, and axis h has 8"),
     ("flatten", {}, ["f32[d:3]"], "T012", "batch axis"),
     ("flatten", {}, ["s:N,d:3"], "T003", "concrete size"),
->>>>>>> a1dc406 (Moments of groups and batches, group, instance and RMS normalisation, uneven parts, ceiling pools)
     ("permute", {"order": (2, 1)}, [IMAGE], "T017", "does not permute"),
     ("permute", {"order": (1, 1)}, ["s:2,d:3"], "T017", "does not permute"),
     ("col2im", {}, ["s:16,d:3"], "T018", "plain size"),
