@@ -46,10 +46,13 @@ FAMILIES = {
     "arithmetic": "Arithmetic of tensors",
     "product": "Matrix products",
     "attention": "Attention",
+    "linear_attention": "Linear attention",
     "reduction": "Reductions",
     "routing": "Permutations, windows as tokens, axes renamed",
+    "rearrange": "Axes by pattern",
     "structure": "Copies, parts, joins",
     "position": "Position",
+    "regularisation": "While training",
     "weight": "Learned tensors as values",
 }
 

@@ -309,6 +309,8 @@ def initialised(param: Param, dtype: str = "f32") -> str:
     if word == "constant":
         sizes = f"({shape},)" if len(param.shape) == 1 else f"({shape})" if param.shape else shape
         return f"torch.full({sizes}, {number}{cast})"
+    if word == "values":
+        return f"torch.tensor([{number.replace(' ', ', ')}]{cast})"
     if word == "normal":
         return f"torch.randn({shape}{cast})" if float(number) == 1 else f"torch.randn({shape}{cast}) * {number}"
     if word == "kaiming_uniform":

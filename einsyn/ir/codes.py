@@ -29,6 +29,7 @@ TYPE_CODES: Final[dict[str, str]] = {
     "T026": "the tensors have different axes",
     "T027": "the tensor has another number of axes than the operation needs",
     "T028": "parts of an axis do not add up to it, or end beyond it",
+    "T029": "a pattern of `rearrange` is not written correctly, or does not fit the tensor",
     "T030": "a type is not written correctly",
     "T031": "a type has an axis that is no name, or an axis or kind that is unknown",
     "T032": "a size in a type is not a positive integer or a symbol",

@@ -209,6 +209,18 @@ class Sizes(Attribute):
         return items if all(_is_int(item) for item in items) else MISSING
 
 
+class Reals(Attribute):
+    """A list of finite numbers, one at least; one alone will do."""
+
+    kind = "a list of finite numbers"
+
+    def convert(self, value: Any) -> Any:
+        items = items_of(value, (value,))
+        one = Real()
+        found = tuple(one.convert(item) for item in items)
+        return MISSING if not found or MISSING in found else found
+
+
 class Init(Attribute):
     """How a learned tensor starts: a number for a constant, or `zeros`, `ones`, `normal STD`, `constant V`."""
 
@@ -288,6 +300,11 @@ def names(default: object = MISSING, **options: Any) -> Any:
 def sizes(default: object = MISSING, **options: Any) -> Any:
     """Declare a list-of-integers attribute."""
     return Sizes(default, **options)
+
+
+def reals(default: object = MISSING, **options: Any) -> Any:
+    """Declare a list-of-numbers attribute."""
+    return Reals(default, **options)
 
 
 def init(default: object = MISSING, **options: Any) -> Any:

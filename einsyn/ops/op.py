@@ -30,7 +30,8 @@ class Param:
 
     Args:
         shape: sizes, all concrete.
-        init: how it starts: `kaiming_uniform`, `fan_in_uniform`, `zeros`, `ones`, `normal STD`, `constant V`.
+        init: how it starts: `kaiming_uniform`, `fan_in_uniform`, `zeros`, `ones`, `normal STD`, `constant V`,
+            `values A B ...`.
         dtype: what it is stored as, where its values are learned or counted in 32 bits.
     """
 

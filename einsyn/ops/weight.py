@@ -1,4 +1,4 @@
-"""Learned tensors as values, and what makes activations of them."""
+"""Learned and fixed tensors as values, and what makes activations of them."""
 
 from __future__ import annotations
 
@@ -84,6 +84,40 @@ class Weight(Op, name="weight"):
         yield cls.configure(d=4, init="zeros"), ()
         yield cls.configure(d=4, init=0.5), ()
         yield cls.configure(axes=["d"], sizes=[4], init="constant -2"), ()
+
+
+class Constant(Op, name="constant"):
+    """Numbers that are not learned, along one axis and without a batch: `constant("d", [1, 0.5])`.
+
+    Shapes: `-> axis`. Buffers: `values`, as many as there are numbers, so that they follow the module to its device.
+    MACs: 0. Errors: T004 no finite numbers. Source: torch.nn.Module.register_buffer; an ONNX initializer.
+    """
+
+    arity = 0
+    axis: str = attr.text(doc="the name of the axis")
+    values: tuple[float, ...] = attr.reals(doc="the numbers")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """As long as the list."""
+        return TensorType("f32", (self.axis,), (len(self.values),), batched=False)
+
+    def buffers(self, *types: TensorType) -> Mapping[str, Param]:
+        """The numbers."""
+        return {"values": Param((len(self.values),), f"values {' '.join(map(repr, self.values))}")}
+
+    def torch(self, ctx: TorchContext) -> tuple[str, ...]:
+        """The buffer itself."""
+        return (ctx.parameter("values"),)
+
+    def onnx(self, ctx: OnnxContext) -> tuple[str, ...]:
+        """The initializer itself."""
+        return (ctx.weight("values"),)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Several numbers, and one."""
+        yield cls.configure("d", [1, -0.5, 1e-3]), ()
+        yield cls.configure("s", 2), ()
 
 
 class Expand(Op, name="expand"):
