@@ -35,7 +35,7 @@ class Opcode(IntEnum):
     APPEND = 13  # list, value
     FREEZE = 14  # list: finish it
     ITERATE = 15  # dst, items, span
-    NEXT = 16  # iterator, target registers, pc when done, span
+    NEXT = 16  # iterator, register of the item, pc when done, span
     FORCE_ALL = 17  # register: force a list's elements too
     REQUIRE = 18  # register, message | None, span
     DEFAULT = 19  # register, pc if it already has a value

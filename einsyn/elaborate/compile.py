@@ -215,7 +215,7 @@ class _Compiler:
         self.forced.clear()
         start = len(self.instructions)
         targets = tuple(self.register() for _ in fold.names)
-        step = self.emit(Opcode.NEXT, iterator, targets, 0, fold.span)
+        step = self._next(iterator, targets, fold.span)
         # The body is a block: it owns its items and what the loop carries, the rest is local to it.
         names, owned = dict(self.names), self.owned
         self.owned = {name for name, _ in fold.bindings}
@@ -226,6 +226,15 @@ class _Compiler:
         self.emit(Opcode.JUMP, start)
         self.patch(step, 3)
         self.names, self.owned = names, owned
+
+    def _next(self, iterator: int, targets: tuple[int, ...], span: Span) -> int:
+        """Bind the next item, or what is in it; returns the instruction that leaves the loop."""
+        item = targets[0] if len(targets) == 1 else self.register()
+        step = self.emit(Opcode.NEXT, iterator, item, 0, span)
+        if len(targets) > 1:
+            self.emit(Opcode.FORCE, item)  # a choice of the grammar may denote the list
+            self.emit(Opcode.UNPACK, targets, item, span)
+        return step
 
     # Expressions: each returns the register that holds its value.
 
@@ -342,7 +351,7 @@ class _Compiler:
         start = len(self.instructions)
         outer = dict(self.names)
         targets = tuple(self.declare(name) for name in node.names)
-        step = self.emit(Opcode.NEXT, iterator, targets, 0, node.span)
+        step = self._next(iterator, targets, node.span)
         if node.condition is not None:
             condition = self.force(self.expression(node.condition))
             self.emit(Opcode.BRANCH, condition, start, node.span)

@@ -143,16 +143,13 @@ class Machine(Calls):
                             raise Infeasible("V002", f"only lists can be gone through, not {kind_name(regs[source])}")
                         regs[dst] = iter(regs[source])
                     elif code == _NEXT:
-                        _, iterator, targets, done, span = instruction
+                        _, iterator, target, done, span = instruction
                         value = next(regs[iterator], _END)
                         if value is _END:
                             pc = done
                             continue
                         self.burn()
-                        if len(targets) == 1:
-                            regs[targets[0]] = value
-                        else:
-                            _unpack(regs, targets, value)
+                        regs[target] = value
                     elif code == _APPEND:
                         regs[instruction[1]].append(regs[instruction[2]])
                     elif code == _NEW:

@@ -294,3 +294,24 @@ def test_attributes_that_a_production_leaves_are_given_later() -> None:
     space = small_space(text)
     assert str(space.parse("nm4").graph.operations[0].op) == "max_pool(kernel=4, stride=2)"
     assert str(space.parse("na").graph.operations[0].op) == "avg_pool(kernel=2)"
+
+
+LISTED = """
+start: pair ~ 1..2 -> net
+pair: "[" N "x" W "]" -> pair
+N: "1" | "2"
+W: "4" | "8"
+//@ define pair(n, w) = [n, w]
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for n, w in pairs with y = x { y = repeat(n, linear(w))(y) } return y",
+        "return seq(*[repeat(n, linear(w)) for n, w in pairs])(x)",
+    ],
+)
+def test_a_choice_that_denotes_a_list_is_unpacked(body: str) -> None:
+    space = small_space(f"{SEQUENCE}{LISTED}//@ define net(pairs)(x) {{ {body} }}\n")
+    assert ops(space.parse("[2x4][1x8]")) == ["linear(width=4)", "linear(width=4)", "linear(width=8)"]
