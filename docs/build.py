@@ -48,6 +48,7 @@ FAMILIES = {
     "attention": "Attention",
     "linear_attention": "Linear attention",
     "reduction": "Reductions",
+    "resampling": "Borders, resizing, channels against places",
     "routing": "Permutations, windows as tokens, axes renamed",
     "rearrange": "Axes by pattern",
     "structure": "Copies, parts, joins",

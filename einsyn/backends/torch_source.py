@@ -10,6 +10,7 @@ import heapq
 import keyword
 import re
 from dataclasses import dataclass
+from math import comb
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Diagnostic, printable
@@ -313,6 +314,13 @@ def initialised(param: Param, dtype: str = "f32") -> str:
         return f"torch.tensor([{number.replace(' ', ', ')}]{cast})"
     if word == "normal":
         return f"torch.randn({shape}{cast})" if float(number) == 1 else f"torch.randn({shape}{cast}) * {number}"
+    if word == "binomial":
+        # Pascal's row over each spatial axis, summing to 1; the first two dimensions are channels.
+        size = param.shape[-1]
+        row = [comb(size - 1, i) / 2 ** (size - 1) for i in range(size)]
+        line = f"torch.tensor({row}{cast})"
+        table = f"{line}.outer({line})" if len(param.shape) == 4 else line
+        return f"{table}.repeat({param.shape[0]}, {param.shape[1]}{', 1' * (len(param.shape) - 2)})"
     if word == "kaiming_uniform":
         return f"nn.init.kaiming_uniform_(torch.empty({shape}{cast}), a=5**0.5)"
     if word == "fan_in_uniform":

@@ -33,6 +33,7 @@ TYPE_CODES: Final[dict[str, str]] = {
     "T030": "a type is not written correctly",
     "T031": "a type has an axis that is no name, or an axis or kind that is unknown",
     "T032": "a size in a type is not a positive integer or a symbol",
+    "T033": "output padding is not smaller than stride or dilation",
     "T050": "a shared arrow is applied where its weights would have other shapes",
     "T060": "the output of the network is not the declared one",
 }

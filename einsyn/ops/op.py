@@ -31,7 +31,7 @@ class Param:
     Args:
         shape: sizes, all concrete.
         init: how it starts: `kaiming_uniform`, `fan_in_uniform`, `zeros`, `ones`, `normal STD`, `constant V`,
-            `values A B ...`.
+            `values A B ...`, `binomial` (a kernel that smooths).
         dtype: what it is stored as, where its values are learned or counted in 32 bits.
     """
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op
+from einsyn.ops.reduction import reduce
 from einsyn.ops.rules import LARGEST, compact, needs_image, per_axis, slide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
@@ -145,3 +149,103 @@ class AvgPool(Pool, name="avg_pool"):
         yield cls.configure(3, 2, ceil_mode=True), (IMAGE,)
         yield cls.configure((2, 3), 3, 1, ceil_mode=True), (IMAGE,)
         yield cls.configure(3, 3, 0, False, True), (SIGNAL,)
+
+
+class AdaptivePool(Op):
+    """Pooling to given spatial sizes: place i of m pools `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n."""
+
+    size: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="the spatial sizes afterwards")
+
+    kind: ClassVar[str]
+    whole: ClassVar[str]
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The image at its new sizes; channels may be open."""
+        (x,) = types
+        spatial = needs_image(self, x)
+        for axis in spatial:
+            x.size(axis)
+        return TensorType(x.dtype, x.axes, (x.sizes[0], *per_axis(self, "size", self.size, len(spatial))))
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `adaptive_avg_pool2d` and its like."""
+        rank = ctx.types[0].rank - 1
+        size = compact(per_axis(self, "size", self.size, rank))
+        return f"nn.functional.adaptive_{self.kind}_pool{rank}d({ctx.inputs[0]}, {size})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """One pooling node where the sizes divide, else windows of unequal length on one axis after the other."""
+        (x,) = ctx.types
+        before, after = (
+            [x.size(i) for i in range(2, x.rank + 1)],
+            [ctx.outputs[0].size(i) for i in range(2, x.rank + 1)],
+        )
+        steps = [n // m for n, m in zip(before, after, strict=True)]
+        if all(s * m == n for s, n, m in zip(steps, before, after, strict=True)):
+            return ctx.node(self.whole, ctx.inputs, kernel_shape=steps, strides=steps)
+        result = ctx.inputs[0]
+        for axis, (n, m) in enumerate(zip(before, after, strict=True), start=2):
+            bounds = [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
+            result = self.pooled(ctx, result, axis, bounds)
+        return result
+
+    def pooled(self, ctx: OnnxContext, x: str, axis: int, bounds: list[tuple[int, int]]) -> str:
+        """Emit the pooling of ranges of one axis."""
+        raise NotImplementedError(f"{type(self).__name__} has no ONNX lowering")  # a subclass must
+
+    @staticmethod
+    def windows(ctx: OnnxContext, x: str, axis: int, bounds: list[tuple[int, int]]) -> tuple[str, NDArray[np.float32]]:
+        """The ranges as a new axis behind `axis`, filled up with their last elements, and the share of each element."""
+        import numpy as np
+
+        longest = max(end - start for start, end in bounds)
+        places = np.array([[min(start + i, end - 1) for i in range(longest)] for start, end in bounds])
+        share = np.array([[(start + i < end) / (end - start) for i in range(longest)] for start, end in bounds])
+        return ctx.node("Gather", [x, ctx.array(places)], axis=axis), share.astype(np.float32)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Sizes that divide, that do not, larger ones, both ranks."""
+        yield cls.configure(1), (IMAGE,)
+        yield cls.configure((3, 4)), (IMAGE,)
+        yield cls.configure((5, 3)), (IMAGE,)
+        yield cls.configure((12, 8)), (IMAGE,)
+        yield cls.configure(4), (SIGNAL,)
+
+
+class AdaptiveAvgPool(AdaptivePool, name="adaptive_avg_pool"):
+    """The mean of equal shares of an image, as many as `size` says; shares overlap where sizes do not divide.
+
+    Place i of m is the mean of elements `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n.
+    Shapes: `c h w -> c size[0] size[1]` and `c l -> c size`. MACs: 0.
+    Errors: T003 open spatial size, T005 sizes per axis, T011 no image.
+    Source: torch.nn.AdaptiveAvgPool1d and AdaptiveAvgPool2d; ONNX AveragePool, or Gather and ReduceSum.
+    """
+
+    kind = "avg"
+    whole = "AveragePool"
+
+    def pooled(self, ctx: OnnxContext, x: str, axis: int, bounds: list[tuple[int, int]]) -> str:
+        """A sum weighted with the shares."""
+        table, share = self.windows(ctx, x, axis, bounds)
+        share = share.reshape(*share.shape, *(1 for _ in range(ctx.types[0].rank - axis)))
+        weighted = ctx.node("Mul", [table, ctx.node("CastLike", [ctx.array(share), x])])
+        return reduce(ctx, "ReduceSum", weighted, [axis + 1], False, 13)
+
+
+class AdaptiveMaxPool(AdaptivePool, name="adaptive_max_pool"):
+    """The largest element of equal shares of an image, as many as `size` says; they overlap where sizes do not divide.
+
+    Place i of m is the largest of elements `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n.
+    Shapes: `c h w -> c size[0] size[1]` and `c l -> c size`. MACs: 0.
+    Errors: T003 open spatial size, T005 sizes per axis, T011 no image.
+    Source: torch.nn.AdaptiveMaxPool1d and AdaptiveMaxPool2d; ONNX MaxPool, or Gather and ReduceMax.
+    """
+
+    kind = "max"
+    whole = "MaxPool"
+
+    def pooled(self, ctx: OnnxContext, x: str, axis: int, bounds: list[tuple[int, int]]) -> str:
+        """The largest of each window, whose filling repeats an element of its own."""
+        table, _ = self.windows(ctx, x, axis, bounds)
+        return reduce(ctx, "ReduceMax", table, [axis + 1], False)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FLOATS: Final = frozenset({"f64", "f32", "f16", "bf16"})
 SPATIAL: Final[dict[str | None, tuple[str, ...]]] = {"image2d": ("h", "w"), "image1d": ("l",)}
+# What can fill a border, and ONNX's word for it.
+BORDERS: Final = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 # Sizes of windows and counts of outputs beyond this are mistakes, and torch could not take them.
 LARGEST: Final = 1 << 16
 
@@ -91,6 +93,17 @@ def slide(
             f"use a kernel of at most {size + 2 * padding}, or pad more",
         )
     return room // stride + 1
+
+
+def needs_border(op: Op, x: TensorType, axis: str, amount: int, border: str) -> None:
+    """T015 unless an axis is long enough to fill a border of `amount` places."""
+    room = {"reflect": x.size(axis) - 1, "circular": x.size(axis)}.get(border, LARGEST)
+    if amount > room:
+        raise Mismatch(
+            "T015",
+            f"a {border} border of {amount} for `{op.name}` needs more than {axis}:{x.size(axis)} has",
+            f"at most {room} can be filled" if room else None,
+        )
 
 
 def equal_parts(op: Op, what: str, size: int, count: int) -> int:

@@ -1,12 +1,17 @@
-"""Windows of images as ONNX nodes, in the order of torch's Unfold."""
+"""Windows and borders of images as ONNX nodes; windows in the order of torch's Unfold."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
+from einsyn.ops.rules import BORDERS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from einsyn.ops.lowering import OnnxContext
 
@@ -34,11 +39,34 @@ def patches(ctx: OnnxContext, x: str, channels: int, sizes: Sequence[int], windo
         x = ctx.node("Reshape", [x, ctx.integers([0, channels, *pairs])])
         place_axes = [2 + 2 * i for i in range(rank)]
     else:
-        x = _gathered(ctx, x, windows, places)
+        x = _windowed(ctx, x, windows, places)
         place_axes = [3 + 2 * i for i in range(rank)]
     kernel_axes = [a for a in range(2, 2 + 2 * rank) if a not in place_axes]
     x = ctx.node("Transpose", [x], perm=[0, *place_axes, 1, *kernel_axes])
     return ctx.node("Reshape", [x, ctx.integers([0, prod(places), channels * prod(kernels)])])
+
+
+def bordered(
+    ctx: OnnxContext, x: str, sizes: Sequence[int], before: Sequence[int], after: Sequence[int], border: str
+) -> str:
+    """An image with a border on its spatial axes, which had the given sizes."""
+    import numpy as np
+
+    if not any(before) and not any(after):
+        return x
+    if border == "circular":  # Pad knows it from opset 19 on only
+        sides = zip(sizes, before, after, strict=True)
+        return gathered(ctx, x, [np.pad(np.arange(n), pair, mode="wrap") for n, *pair in sides])
+    return ctx.node("Pad", [x, ctx.integers([0, 0, *before, 0, 0, *after])], mode=BORDERS[border])
+
+
+def gathered(ctx: OnnxContext, x: str, tables: Sequence[NDArray[np.int64]]) -> str:
+    """An image with the places that a table lists on each spatial axis; a table with two axes makes two of one."""
+    axis = 2
+    for table in tables:
+        x = ctx.node("Gather", [x, ctx.array(table)], axis=axis)
+        axis += table.ndim
+    return x
 
 
 def _strided(ctx: OnnxContext, x: str, sizes: Sequence[int], windows: Sequence[Window]) -> str:
@@ -60,11 +88,9 @@ def _cropped(ctx: OnnxContext, x: str, sizes: Sequence[int], windows: Sequence[W
     return ctx.node("Slice", [x, *map(ctx.integers, slices)])
 
 
-def _gathered(ctx: OnnxContext, x: str, windows: Sequence[Window], places: Sequence[int]) -> str:
+def _windowed(ctx: OnnxContext, x: str, windows: Sequence[Window], places: Sequence[int]) -> str:
     """Each spatial axis replaced by two: kernel, then places."""
     import numpy as np
 
-    for i, ((k, s, _), n) in enumerate(zip(windows, places, strict=True)):
-        table = np.arange(k)[:, None] + s * np.arange(n)[None, :]
-        x = ctx.node("Gather", [x, ctx.array(table)], axis=2 + 2 * i)
-    return x
+    pairs = zip(windows, places, strict=True)
+    return gathered(ctx, x, [np.arange(k)[:, None] + s * np.arange(n)[None, :] for (k, s, _), n in pairs])
