@@ -8,7 +8,20 @@ from einsyn.elaborate.arithmetic import is_number
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.values import Tensor, kind_name
 from einsyn.ops import OPS
-from einsyn.ops.arithmetic import Add, Affine, AtLeast, Divide, Maximum, Minus, Negate, Plus, Reciprocal, Times
+from einsyn.ops.arithmetic import (
+    Add,
+    Affine,
+    AtLeast,
+    AtMost,
+    Divide,
+    Maximum,
+    Minimum,
+    Minus,
+    Negate,
+    Plus,
+    Reciprocal,
+    Times,
+)
 from einsyn.ops.product import DotProduct
 
 if TYPE_CHECKING:
@@ -17,6 +30,8 @@ if TYPE_CHECKING:
 
 # Every operator broadcasts; a sum of equal shapes is the n-ary `add`.
 _BROADCAST: Final[dict[str, type[Op]]] = {"+": Plus, "-": Minus, "*": Times, "/": Divide, "@": DotProduct}
+
+_BOUNDED: Final[dict[type[Op], type[Op]]] = {Maximum: AtLeast, Minimum: AtMost}
 
 
 def tensor_binary(symbol: str, a: Any, b: Any) -> tuple[list[Op], tuple[Tensor, ...]]:
@@ -53,10 +68,11 @@ def _with_number(symbol: str, number: Any) -> Op:
 
 def with_number(primitive: Any, args: list[Any]) -> tuple[Op, Tensor] | None:
     """A primitive of two tensors where one is a number, as a primitive of the other; None where there is none."""
-    if primitive is not Maximum or len(args) != 2:
+    bounded = _BOUNDED.get(primitive)
+    if bounded is None or len(args) != 2:
         return None
     tensor, number = args if args[0].__class__ is Tensor else args[::-1]
-    return (AtLeast.configure(number), tensor) if tensor.__class__ is Tensor and is_number(number) else None
+    return (bounded.configure(number), tensor) if tensor.__class__ is Tensor and is_number(number) else None
 
 
 def tensor_unary(symbol: str) -> Op:

@@ -1,17 +1,18 @@
-"""Functions of each element alone, and softmax."""
+"""Activation functions: of each element alone, and softmax."""
 
 from __future__ import annotations
 
+from math import pi
 from typing import TYPE_CHECKING
 
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.elementwise import IMAGE, OPEN_SEQUENCE, Elementwise
-from einsyn.ops.op import Op
-from einsyn.ops.rules import dim, needs_float
+from einsyn.ops.op import Op, Param
+from einsyn.ops.rules import dim, needs_batch, needs_float, needs_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
@@ -65,22 +66,39 @@ class LeakyRelu(Elementwise, name="leaky_relu"):
 
 
 class Gelu(Elementwise, name="gelu"):
-    """`x * Phi(x)` with the normal distribution function, exact form. Shapes: `... -> ...`. MACs: 0. Errors: T010.
+    """`x * Phi(x)` with the normal distribution function. Shapes: `... -> ...`. MACs: 0. Errors: T010.
 
-    Source: Hendrycks & Gimpel 2016 (arXiv:1606.08415); torch GELU; ONNX Gelu (opset 20), Erf before.
+    `approximate="tanh"` is `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x ** 3)))`.
+    Source: Hendrycks & Gimpel 2016 (arXiv:1606.08415); torch GELU; ONNX Gelu (opset 20), Erf or Tanh before.
     """
 
-    source = "nn.functional.gelu({x})"
+    approximate: str = attr.text("none", one_of=("none", "tanh"), doc="the exact form, or that with a tanh")
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `gelu`."""
+        more = "" if self.approximate == "none" else f', approximate="{self.approximate}"'
+        return f"nn.functional.gelu({ctx.inputs[0]}{more})"
 
     def onnx(self, ctx: OnnxContext) -> str:
-        """One Gelu where the opset has it, else `0.5 x (1 + erf(x / sqrt 2))`."""
+        """One Gelu where the opset has it, else its formula."""
         (x,) = ctx.inputs
         if ctx.opset >= 20:
-            return ctx.node("Gelu", [x])
+            return ctx.node("Gelu", [x], approximate=self.approximate)
         like = ctx.types[0]
-        erf = ctx.node("Erf", [ctx.node("Div", [x, ctx.scalar(2.0**0.5, like)])])
-        twice = ctx.node("Mul", [x, ctx.node("Add", [erf, ctx.scalar(1.0, like)])])
+        if self.approximate == "none":
+            curve = ctx.node("Erf", [ctx.node("Div", [x, ctx.scalar(2.0**0.5, like)])])
+        else:
+            cube = ctx.node("Mul", [ctx.node("Mul", [x, x]), x])
+            inner = ctx.node("Add", [x, ctx.node("Mul", [cube, ctx.scalar(0.044715, like)])])
+            curve = ctx.node("Tanh", [ctx.node("Mul", [inner, ctx.scalar((2 / pi) ** 0.5, like)])])
+        twice = ctx.node("Mul", [x, ctx.node("Add", [curve, ctx.scalar(1.0, like)])])
         return ctx.node("Mul", [twice, ctx.scalar(0.5, like)])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """Both forms."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure("tanh"), (OPEN_SEQUENCE,)
 
 
 class Silu(Elementwise, name="silu"):
@@ -120,6 +138,141 @@ class HardSigmoid(Elementwise, name="hard_sigmoid"):
         return ctx.node("HardSigmoid", ctx.inputs, alpha=1 / 6, beta=0.5)
 
 
+class HardTanh(Elementwise, name="hard_tanh"):
+    """`min(max(x, -1), 1)`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch Hardtanh; ONNX Clip."""
+
+    source = "nn.functional.hardtanh({x})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Clip to -1..1."""
+        return ctx.node("Clip", [ctx.inputs[0], ctx.scalar(-1.0, ctx.types[0]), ctx.scalar(1.0, ctx.types[0])])
+
+
+class Softplus(Elementwise, name="softplus"):
+    """`log(1 + e ** x)`. Shapes: `... -> ...`. MACs: 0. Errors: T010.
+
+    Source: Dugas et al., NIPS 2000; torch Softplus; ONNX Softplus.
+    """
+
+    source = "nn.functional.softplus({x})"
+    node = "Softplus"
+
+
+class Softsign(Elementwise, name="softsign"):
+    """`x / (1 + |x|)`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch Softsign; ONNX Softsign."""
+
+    source = "nn.functional.softsign({x})"
+    node = "Softsign"
+
+
+class Mish(Elementwise, name="mish"):
+    """`x * tanh(log(1 + e ** x))`. Shapes: `... -> ...`. MACs: 0. Errors: T010.
+
+    Source: Misra, BMVC 2020 (arXiv:1908.08681); torch Mish; ONNX Softplus, Tanh and Mul.
+    """
+
+    source = "nn.functional.mish({x})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """Softplus and Tanh, times the input."""
+        (x,) = ctx.inputs
+        return ctx.node("Mul", [x, ctx.node("Tanh", [ctx.node("Softplus", [x])])])
+
+
+class Selu(Elementwise, name="selu"):
+    """`1.0507 x` where x is positive, `1.0507 * 1.6733 (e ** x - 1)` elsewhere. Shapes: `... -> ...`. MACs: 0.
+
+    Errors: T010. Source: Klambauer et al., NeurIPS 2017 (arXiv:1706.02515); torch SELU; ONNX Selu.
+    """
+
+    source = "nn.functional.selu({x})"
+    node = "Selu"
+
+
+class Alpha(Elementwise):
+    """A rectifier that goes to `-alpha` far below 0."""
+
+    alpha: float = attr.real(1.0, gt=0, doc="where it goes far below 0, negated")
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of the function of that name."""
+        return f"nn.functional.{self.name}({ctx.inputs[0]}, {self.alpha!r})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """The node, with its attribute."""
+        return ctx.node(self.node, ctx.inputs, alpha=self.alpha)
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """The default and another alpha."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(0.5), (OPEN_SEQUENCE,)
+
+
+class Elu(Alpha, name="elu"):
+    """`x` where it is positive, `alpha (e ** x - 1)` elsewhere. Shapes: `... -> ...`. MACs: 0. Errors: T010.
+
+    Source: Clevert, Unterthiner & Hochreiter, ICLR 2016 (arXiv:1511.07289); torch ELU; ONNX Elu.
+    """
+
+    node = "Elu"
+
+
+class Celu(Alpha, name="celu"):
+    """`x` where it is positive, `alpha (e ** (x / alpha) - 1)` elsewhere. Shapes: `... -> ...`. MACs: 0. Errors: T010.
+
+    Source: Barron 2017 (arXiv:1704.07483); torch CELU; ONNX Celu.
+    """
+
+    node = "Celu"
+
+
+class Prelu(Op, name="prelu"):
+    """`x` where it is positive, `weight * x` elsewhere, with a learned factor.
+
+    Shapes: `... -> ...`; with `per_channel` `c h w -> c h w` and `c l -> c l`, spatial sizes may be open.
+    Parameters: `weight`, one number or one for each channel, 0.25 at first. MACs: 0.
+    Errors: T003 open number of channels, T010 integers, T011 no image.
+    Source: He et al., ICCV 2015 (arXiv:1502.01852); torch.nn.PReLU; ONNX PRelu.
+    """
+
+    per_channel: bool = attr.boolean(False, doc="whether each channel has a factor of its own")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        (x,) = types
+        needs_float(self, x)
+        needs_batch(self, x)
+        if self.per_channel:
+            needs_image(self, x)
+            x.size("c")
+        return x
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """The factors."""
+        return {"weight": Param((types[0].size("c") if self.per_channel else 1,), "constant 0.25")}
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A PReLU."""
+        count = str(ctx.types[0].size("c")) if self.per_channel else ""
+        return f"{ctx.layer(f'nn.PReLU({count})')}({ctx.inputs[0]})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A PRelu, whose factors broadcast."""
+        factors = ctx.weight("weight")
+        if self.per_channel:
+            (x,) = ctx.types
+            factors = ctx.node("Reshape", [factors, ctx.integers([x.size("c"), *(1 for _ in x.axes[1:])])])
+        return ctx.node("PRelu", [ctx.inputs[0], factors])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One factor, and one for each channel on both ranks."""
+        yield cls.configure(), (OPEN_SEQUENCE,)
+        yield cls.configure(per_channel=True), (IMAGE,)
+        yield cls.configure(True), (TensorType("f32", ("c", "l"), (3, "L")),)
+
+
 class Tanh(Elementwise, name="tanh"):
     """Hyperbolic tangent. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.tanh; ONNX Tanh."""
 
@@ -132,34 +285,6 @@ class Sigmoid(Elementwise, name="sigmoid"):
 
     source = "torch.sigmoid({x})"
     node = "Sigmoid"
-
-
-class Sqrt(Elementwise, name="sqrt"):
-    """Square root, not a number below 0. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.sqrt; ONNX Sqrt."""
-
-    source = "torch.sqrt({x})"
-    node = "Sqrt"
-
-
-class Exp(Elementwise, name="exp"):
-    """`e ** x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.exp; ONNX Exp."""
-
-    source = "torch.exp({x})"
-    node = "Exp"
-
-
-class Log(Elementwise, name="log"):
-    """Natural logarithm. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.log; ONNX Log."""
-
-    source = "torch.log({x})"
-    node = "Log"
-
-
-class Abs(Elementwise, name="abs"):
-    """Absolute value. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.abs; ONNX Abs."""
-
-    source = "torch.abs({x})"
-    node = "Abs"
 
 
 class Softmax(Op, name="softmax"):

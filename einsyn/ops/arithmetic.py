@@ -8,11 +8,11 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import Factors, Size, TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.elementwise import Elementwise
-from einsyn.ops.op import Op
-from einsyn.ops.rules import axis_list, needs_float, same_axes, same_shapes
+from einsyn.ops.op import Op, Param
+from einsyn.ops.rules import axis_list, needs_batch, needs_float, same_axes, same_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
@@ -189,6 +189,58 @@ class Maximum(Broadcast, name="maximum"):
     node = "Max"
 
 
+class Minimum(Broadcast, name="minimum"):
+    """The smaller of a and b with sizes of 1 and a missing batch axis broadcast.
+
+    Shapes: `..., ... -> ...`. MACs: 0. Errors: T010, T020 sizes neither agree nor are 1, T025, T026 axes differ.
+    Source: numpy broadcasting without missing axes; torch.minimum; ONNX Min.
+    """
+
+    source = "torch.minimum({a}, {b})"
+    node = "Min"
+
+
+class Mix(Op, name="convex_mix"):
+    """A learned convex combination: tensors of one shape, weighted with a softmax of one number each.
+
+    Shapes: `..., ..., ... -> ...`. Parameters: `weight`, a number for each tensor, 0 at first: their mean.
+    MACs: 0. Errors: T010 integers, T014 shapes differ, T025 dtypes differ, T026 axes differ.
+    Source: the mixed operation of DARTS (Liu et al., ICLR 2019, arXiv:1806.09055); torch.softmax; ONNX Softmax and Mul.
+    """
+
+    arity = None
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The common type; of factorisations the first counts, two different ones give none."""
+        needs_batch(self, *types)
+        return same_shapes(self, types)
+
+    def params(self, *types: TensorType) -> Mapping[str, Param]:
+        """The numbers before the softmax."""
+        return {"weight": Param((len(types),), "zeros")}
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A sum of products, in statements of a few terms."""
+        shares = ctx.assign(f"{ctx.parameter('weight')}.softmax(0)")
+        terms = [f"{shares}[{i}] * {x}" for i, x in enumerate(ctx.inputs)]
+        while len(terms) > CHUNK:
+            terms[:CHUNK] = [ctx.assign(" + ".join(terms[:CHUNK]))]
+        return " + ".join(terms)
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Softmax, its elements times the tensors, a Sum."""
+        shares = ctx.node("Softmax", [ctx.weight("weight")], axis=0)
+        each = [ctx.node("Gather", [shares, ctx.integers([i])], axis=0) for i in range(len(ctx.inputs))]
+        return ctx.node("Sum", [ctx.node("Mul", [x, share]) for x, share in zip(ctx.inputs, each, strict=True)])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One, two and many tensors."""
+        yield cls.configure(), (IMAGE,)
+        yield cls.configure(), (PLAIN, GRID)
+        yield cls.configure(), (TensorType("f32", ("d",), (3,)),) * 20
+
+
 class Affine(Op, name="affine"):
     """`scale * x + shift` with two numbers: what `+`, `-`, `*` of a tensor and a number mean.
 
@@ -250,6 +302,33 @@ class AtLeast(Op, name="at_least"):
     def onnx(self, ctx: OnnxContext) -> str:
         """A Max with a constant."""
         return ctx.node("Max", [ctx.inputs[0], ctx.scalar(self.value, ctx.types[0])])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One number."""
+        yield cls.configure(0.25), (IMAGE,)
+
+
+class AtMost(Op, name="at_most"):
+    """`min(x, value)` with a number: what `minimum` of a tensor and a number means.
+
+    Shapes: `... -> ...`. MACs: 0. Errors: T010 integers. Source: torch.clamp; ONNX Min.
+    """
+
+    value: float = attr.real(doc="the largest result")
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        needs_float(self, *types)
+        return types[0]
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `clamp`."""
+        return f"{ctx.inputs[0]}.clamp(max={self.value!r})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Min with a constant."""
+        return ctx.node("Min", [ctx.inputs[0], ctx.scalar(self.value, ctx.types[0])])
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:

@@ -24,6 +24,8 @@ ARITHMETIC = {
     "-x": ["negate"],
     "--x": ["negate", "negate"],
     "maximum(x, relu(x))": ["relu", "maximum"],
+    "maximum(0.5, x)": ["at_least(value=0.5)"],
+    "minimum(x, 2)": ["at_most(value=2.0)"],
     'x * mean("s", keep=true)(x)': ['mean(axes=["s"], keep=true)', "times"],
     'x - mean(["s", "d"], keep=true)(x)': ['mean(axes=["s", "d"], keep=true)', "minus"],
     "x @ permute(2, 1)(x)": ["permute(2, 1)", "dot_product"],
