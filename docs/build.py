@@ -248,7 +248,7 @@ def errors_page() -> str:
 
 API = {
     "Loading": ("load", "shipped_spaces"),
-    "Spaces and architectures": ("Space", "Architecture", "Sampler", "Limits"),
+    "Spaces and architectures": ("Space", "Architecture", "canonical_hash", "Sampler", "Limits"),
     "Derivations and choosers": ("Derivation", "Token", "Chooser", "RandomChooser", "TreeChooser"),
     "Operations and types": ("Op", "Param", "TensorType", "OPS"),
     "Errors": (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from einsyn.architecture import Architecture
+    from einsyn.canonical import canonical_hash
     from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
     from einsyn.derivation.tree import Derivation, Token
     from einsyn.diagnostics import Diagnostic, Span
@@ -66,12 +67,14 @@ __all__ = [
     "TreeChooser",
     "UsageError",
     "__version__",
+    "canonical_hash",
     "load",
     "shipped_spaces",
 ]
 
 _HOME = {
     "architecture": ("Architecture",),
+    "canonical": ("canonical_hash",),
     "derivation.choosers": ("Chooser", "RandomChooser", "TreeChooser"),
     "derivation.tree": ("Derivation", "Token"),
     "diagnostics": ("Diagnostic", "Span"),

@@ -109,6 +109,13 @@ class Architecture:
         """The typed graph as elaborated, before any rewriting."""
         return self._elaboration.graph()
 
+    @cached_property
+    def canonical(self) -> str:
+        """16 hex digits, equal for architectures that compute the same up to the laws of `canonical_hash`."""
+        from einsyn.canonical import canonical_hash
+
+        return canonical_hash(self)
+
     @property
     def ops(self) -> dict[str, int]:
         """How often each operation occurs, by name."""

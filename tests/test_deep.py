@@ -146,6 +146,7 @@ def test_time_grows_linearly(side: str) -> None:
         "parse and type": lambda a: space.parse(a.text),
         "generate": lambda a: space.generate(Deep(a.size // 2, side)).record(),
         "graph and source": lambda a: (print_graph(a.graph), a.source()),
+        "canonical form": lambda a: a.canonical,
         "onnx": lambda a: a.onnx(module=a.module()) if a.size < 10_000 else None,
     }
     rates: dict[str, list[float]] = {name: [] for name in steps}

@@ -25,6 +25,7 @@ class Relu(Elementwise, name="relu"):
     Source: Nair & Hinton, ICML 2010; torch.relu; ONNX Relu.
     """
 
+    at_zero = True
     source = "torch.relu({x})"
     node = "Relu"
 
@@ -35,6 +36,7 @@ class Relu6(Elementwise, name="relu6"):
     Source: Krizhevsky 2010 (CIFAR convolutional deep belief networks); torch ReLU6; ONNX Clip.
     """
 
+    at_zero = True
     source = "nn.functional.relu6({x})"
 
     def onnx(self, ctx: OnnxContext) -> str:
@@ -48,6 +50,7 @@ class LeakyRelu(Elementwise, name="leaky_relu"):
     Source: Maas, Hannun & Ng, ICML 2013; torch LeakyReLU; ONNX LeakyRelu.
     """
 
+    at_zero = True
     slope: float = attr.real(0.01, doc="factor of negative inputs")
 
     def torch(self, ctx: TorchContext) -> str:
@@ -72,6 +75,7 @@ class Gelu(Elementwise, name="gelu"):
     Source: Hendrycks & Gimpel 2016 (arXiv:1606.08415); torch GELU; ONNX Gelu (opset 20), Erf or Tanh before.
     """
 
+    at_zero = True
     approximate: str = attr.text("none", one_of=("none", "tanh"), doc="the exact form, or that with a tanh")
 
     def torch(self, ctx: TorchContext) -> str:
@@ -107,6 +111,7 @@ class Silu(Elementwise, name="silu"):
     Source: Elfwing, Uchibe & Doya 2017 (arXiv:1702.03118), "swish"; torch SiLU; ONNX Sigmoid and Mul.
     """
 
+    at_zero = True
     source = "nn.functional.silu({x})"
 
     def onnx(self, ctx: OnnxContext) -> str:
@@ -121,6 +126,7 @@ class HardSwish(Elementwise, name="hard_swish"):
     Source: Howard et al., ICCV 2019 (MobileNetV3); torch Hardswish; ONNX HardSwish.
     """
 
+    at_zero = True
     source = "nn.functional.hardswish({x})"
     node = "HardSwish"
 
@@ -141,6 +147,7 @@ class HardSigmoid(Elementwise, name="hard_sigmoid"):
 class HardTanh(Elementwise, name="hard_tanh"):
     """`min(max(x, -1), 1)`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch Hardtanh; ONNX Clip."""
 
+    at_zero = True
     source = "nn.functional.hardtanh({x})"
 
     def onnx(self, ctx: OnnxContext) -> str:
@@ -161,6 +168,7 @@ class Softplus(Elementwise, name="softplus"):
 class Softsign(Elementwise, name="softsign"):
     """`x / (1 + |x|)`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch Softsign; ONNX Softsign."""
 
+    at_zero = True
     source = "nn.functional.softsign({x})"
     node = "Softsign"
 
@@ -171,6 +179,7 @@ class Mish(Elementwise, name="mish"):
     Source: Misra, BMVC 2020 (arXiv:1908.08681); torch Mish; ONNX Softplus, Tanh and Mul.
     """
 
+    at_zero = True
     source = "nn.functional.mish({x})"
 
     def onnx(self, ctx: OnnxContext) -> str:
@@ -185,6 +194,7 @@ class Selu(Elementwise, name="selu"):
     Errors: T010. Source: Klambauer et al., NeurIPS 2017 (arXiv:1706.02515); torch SELU; ONNX Selu.
     """
 
+    at_zero = True
     source = "nn.functional.selu({x})"
     node = "Selu"
 
@@ -192,6 +202,7 @@ class Selu(Elementwise, name="selu"):
 class Alpha(Elementwise):
     """A rectifier that goes to `-alpha` far below 0."""
 
+    at_zero = True
     alpha: float = attr.real(1.0, gt=0, doc="where it goes far below 0, negated")
 
     def torch(self, ctx: TorchContext) -> str:
@@ -276,6 +287,7 @@ class Prelu(Op, name="prelu"):
 class Tanh(Elementwise, name="tanh"):
     """Hyperbolic tangent. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.tanh; ONNX Tanh."""
 
+    at_zero = True
     source = "torch.tanh({x})"
     node = "Tanh"
 

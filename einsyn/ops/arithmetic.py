@@ -34,6 +34,9 @@ class Strict(Op):
         """The common type; of factorisations the first counts, two different ones give none."""
         return same_shapes(self, types)
 
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) if len(types) == 1 else None
+
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A chain of the operator, in statements of a few terms."""
         terms = list(ctx.inputs)
@@ -59,7 +62,11 @@ class Add(Strict, name="add"):
     T026 axes differ. Source: torch.add; ONNX Add, and Sum for three or more.
     """
 
+    joins = "sum"
     sign = " + "
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return all(zeros)
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """An Add or a Sum."""
@@ -75,7 +82,11 @@ class Multiply(Strict, name="multiply"):
     T014 shapes differ, T025 dtypes differ, T026 axes differ. Source: torch.mul; ONNX Mul.
     """
 
+    joins = "product"
     sign = " * "
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return any(zeros)
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """A chain of Mul."""
@@ -141,8 +152,12 @@ class Plus(Broadcast, name="plus"):
     Source: numpy broadcasting without missing axes; torch.add; ONNX Add.
     """
 
+    joins = "sum"
     source = "{a} + {b}"
     node = "Add"
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return all(zeros)
 
 
 class Minus(Broadcast, name="minus"):
@@ -155,6 +170,9 @@ class Minus(Broadcast, name="minus"):
     source = "{a} - {b}"
     node = "Sub"
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return all(zeros)
+
 
 class Times(Broadcast, name="times"):
     """`a * b` with sizes of 1 and a missing batch axis broadcast; what `*` means on tensors.
@@ -163,8 +181,12 @@ class Times(Broadcast, name="times"):
     Source: numpy broadcasting without missing axes; torch.mul; ONNX Mul.
     """
 
+    joins = "product"
     source = "{a} * {b}"
     node = "Mul"
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return any(zeros)
 
 
 class Divide(Broadcast, name="divide"):
@@ -185,8 +207,12 @@ class Maximum(Broadcast, name="maximum"):
     Source: numpy broadcasting without missing axes; torch.maximum; ONNX Max.
     """
 
+    joins = "maximum"
     source = "torch.maximum({a}, {b})"
     node = "Max"
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return all(zeros)
 
 
 class Minimum(Broadcast, name="minimum"):
@@ -254,6 +280,12 @@ class Affine(Op, name="affine"):
         """The type of the input."""
         needs_float(self, *types)
         return types[0]
+
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) if self.scale == 1 and self.shift == 0 else None
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0] and self.shift == 0
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """The arithmetic that is left once factors of 1 and summands of 0 are dropped."""
@@ -339,6 +371,7 @@ class AtMost(Op, name="at_most"):
 class Negate(Elementwise, name="negate"):
     """`-x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.neg; ONNX Neg."""
 
+    at_zero = True
     source = "-{x}"
     node = "Neg"
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+
+if TYPE_CHECKING:
+    from einsyn.ir.types import TensorType
 
 from einsyn.ir.mismatch import Mismatch
 
@@ -78,6 +81,10 @@ class Attribute:
     def show(self, value: object) -> str:
         """The value as the language writes it."""
         return shown(value)
+
+    def meaning(self, value: Any, x: TensorType) -> Any:
+        """One form for values that mean the same on a first input of this type."""
+        return value
 
     def usage(self, name: str) -> str:
         """How a signature shows this attribute."""
@@ -157,6 +164,9 @@ class Axis(Attribute):
     def convert(self, value: Any) -> Any:
         return value if isinstance(value, str) or (_is_int(value) and value != 0) else MISSING
 
+    def meaning(self, value: Any, x: TensorType) -> Any:
+        return x.axis(value)
+
 
 class Axes(Attribute):
     """A list of axes; one axis alone will do."""
@@ -167,6 +177,9 @@ class Axes(Attribute):
         items = items_of(value, (value,))
         one = Axis()
         return MISSING if not items or any(one.convert(item) is MISSING for item in items) else items
+
+    def meaning(self, value: Any, x: TensorType) -> Any:
+        return tuple(x.axis(axis) for axis in value)
 
 
 class Extent(Attribute):
@@ -187,6 +200,10 @@ class Extent(Attribute):
         if isinstance(value, str):
             return value if value in self.words else MISSING
         return value if _is_int(value) else MISSING
+
+    def meaning(self, value: Any, x: TensorType) -> Any:
+        sizes = items_of(value)
+        return sizes[0] if len(set(sizes)) == 1 else value
 
 
 class Names(Attribute):

@@ -89,6 +89,9 @@ class Conv(Op, name="conv"):
         kernel = per_axis(self, "kernel", self.kernel, x.rank - 1)
         return self.infer(x).elements * (x.size("c") // self.groups) * prod(kernel)
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0] and not self.bias
+
     def torch(self, ctx: TorchContext) -> str:
         """A Conv1d or Conv2d."""
         return f"{self.layer(ctx)}({ctx.inputs[0]})"

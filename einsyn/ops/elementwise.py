@@ -18,15 +18,23 @@ OPEN_SEQUENCE = TensorType("f32", ("s", "d"), ("T", 8))
 
 
 class Elementwise(Op):
-    """A function of each element: the type stays, factorisations included. Subclasses give the two forms."""
+    """A function of each element: the type stays, factorisations included. Subclasses give the two forms.
+
+    Class attributes:
+        at_zero: whether the function is 0 at 0.
+    """
 
     source: ClassVar[str]
     node: ClassVar[str]
+    at_zero: ClassVar[bool] = False
 
     def infer(self, *types: TensorType) -> TensorType:
         """The type of the input."""
         needs_float(self, *types)
         return types[0]
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return self.at_zero and zeros[0]
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """The expression of the class around the input."""

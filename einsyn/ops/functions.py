@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Sqrt(Elementwise, name="sqrt"):
     """Square root, not a number below 0. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.sqrt; ONNX Sqrt."""
 
+    at_zero = True
     source = "torch.sqrt({x})"
     node = "Sqrt"
 
@@ -35,6 +36,7 @@ class Log(Elementwise, name="log"):
 class Abs(Elementwise, name="abs"):
     """Absolute value. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.abs; ONNX Abs."""
 
+    at_zero = True
     source = "torch.abs({x})"
     node = "Abs"
 
@@ -42,6 +44,7 @@ class Abs(Elementwise, name="abs"):
 class Square(Elementwise, name="square"):
     """`x * x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.square; ONNX Mul."""
 
+    at_zero = True
     source = "torch.square({x})"
 
     def onnx(self, ctx: OnnxContext) -> str:
@@ -52,6 +55,7 @@ class Square(Elementwise, name="square"):
 class Sin(Elementwise, name="sin"):
     """Sine. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.sin; ONNX Sin."""
 
+    at_zero = True
     source = "torch.sin({x})"
     node = "Sin"
 
@@ -66,6 +70,7 @@ class Cos(Elementwise, name="cos"):
 class Sinh(Elementwise, name="sinh"):
     """Hyperbolic sine. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.sinh; ONNX Sinh."""
 
+    at_zero = True
     source = "torch.sinh({x})"
     node = "Sinh"
 
@@ -80,6 +85,7 @@ class Cosh(Elementwise, name="cosh"):
 class Asinh(Elementwise, name="asinh"):
     """Inverse hyperbolic sine. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.asinh; ONNX Asinh."""
 
+    at_zero = True
     source = "torch.asinh({x})"
     node = "Asinh"
 
@@ -87,6 +93,7 @@ class Asinh(Elementwise, name="asinh"):
 class Atan(Elementwise, name="atan"):
     """Inverse tangent. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.atan; ONNX Atan."""
 
+    at_zero = True
     source = "torch.atan({x})"
     node = "Atan"
 
@@ -94,6 +101,7 @@ class Atan(Elementwise, name="atan"):
 class Erf(Elementwise, name="erf"):
     """The error function. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.erf; ONNX Erf."""
 
+    at_zero = True
     source = "torch.erf({x})"
     node = "Erf"
 

@@ -45,6 +45,9 @@ class Linear(Op, name="linear"):
         """Input elements times width."""
         return types[0].elements * self.width
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0] and not self.bias
+
     def torch(self, ctx: TorchContext) -> str:
         """A Linear, between two transpositions if the axis is not the last."""
         (x,) = ctx.types

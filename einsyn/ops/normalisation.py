@@ -107,6 +107,9 @@ class LayerNorm(Op, name="layer_norm"):
         size = (types[0].size(-1),)
         return {"weight": Param(size, "ones"), "bias": Param(size, "zeros")} if self.affine else {}
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0] and not self.affine and self.eps > 0
+
     def torch(self, ctx: TorchContext) -> str:
         """A LayerNorm, or the function where nothing is learned."""
         eps = "" if self.eps == 1e-5 else f", eps={self.eps!r}"

@@ -78,6 +78,7 @@ class Op:
         aliases: the outputs are the inputs or views of them, so they take no memory of their own.
         open_names: `configure` takes named values beside the attributes.
         functions: Python functions that the torch form calls, by name; a torch file defines those that it uses.
+        joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`), if it is one.
     """
 
     name: ClassVar[str] = ""
@@ -86,6 +87,7 @@ class Op:
     aliases: ClassVar[bool] = False
     open_names: ClassVar[bool] = False
     functions: ClassVar[Mapping[str, str]] = {}
+    joins: ClassVar[str | None] = None
 
     key: tuple[object, ...]
     _hash: int
@@ -292,6 +294,16 @@ class Op:
     def macs(self, *types: TensorType) -> int:
         """Multiply-accumulates of convolutions and matrix products at batch 1, biases excluded."""
         return 0
+
+    # What the canonical form of a network may use. Saying nothing is always right.
+
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        """For each output the number of the input that it is, where the operation only hands inputs on."""
+        return None
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        """Whether all outputs are zero, whatever the weights, where those inputs are that `zeros` marks."""
+        return False
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A Python expression for the outputs, or a tuple of names for outputs that are inputs."""

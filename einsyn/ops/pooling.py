@@ -46,6 +46,9 @@ class Pool(Op):
             sizes.append(places + more)
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
+
     def _windows(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (
             per_axis(self, "kernel", self.kernel, count),

@@ -67,6 +67,9 @@ class Product(Op):
         a, b = types
         return a.elements if a.rank == 1 else a.elements * known(b.sizes[-1])
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return any(zeros)
+
     def torch(self, ctx: TorchContext) -> str:
         """The operator `@`, on a row and a column for vectors."""
         a, b = ctx.inputs

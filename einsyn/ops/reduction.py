@@ -69,6 +69,9 @@ class Reduction(Op):
     def _dims(self, x: TensorType) -> list[int]:
         return [dim(x, i) for i in self._indices(x)]
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
+
     def torch(self, ctx: TorchContext) -> str:
         """The method of the tensor."""
         dims = self._dims(ctx.types[0])

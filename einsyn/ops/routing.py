@@ -52,6 +52,12 @@ class Permute(Op, name="permute"):
             x.batched,
         )
 
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) if self.order == tuple(sorted(self.order)) else None
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
+
     def _dims(self, x: TensorType) -> list[int]:
         return [0, *self.order] if x.batched else [p - 1 for p in self.order]
 
@@ -105,6 +111,9 @@ class Im2col(Op, name="im2col"):
                 strict=True,
             )
         )
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `unfold`; a signal is an image of height 1."""
@@ -167,6 +176,9 @@ class Col2im(Op, name="col2im"):
         sizes = (x.sizes[1], *(n for _, n in factors))
         return TensorType(x.dtype, AXES_OF_KIND[kind], sizes, (x.factors[1], *(None,) * len(factors)))
 
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
+
     def torch(self, ctx: TorchContext) -> str:
         """A transposition, and an axis taken apart."""
         flipped = f"{ctx.inputs[0]}.transpose(1, 2)"
@@ -199,6 +211,9 @@ class Rename(Op):
         if len(axes) != x.rank:
             raise Mismatch("T027", f"`{self.name}` needs {len(axes)} axes, and {axis_list(x)} are {x.rank}")
         return TensorType(x.dtype, axes, x.sizes, x.factors, x.batched)
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
 
     def torch(self, ctx: TorchContext) -> tuple[str, ...]:
         """The same name."""

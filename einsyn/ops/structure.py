@@ -29,6 +29,9 @@ class Identity(Op, name="identity"):
         """The type of the input."""
         return types[0]
 
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,)
+
     def torch(self, ctx: TorchContext) -> tuple[str, ...]:
         """The same name."""
         return (ctx.inputs[0],)
@@ -55,6 +58,9 @@ class Zero(Op, name="zero"):
         """The type of the input."""
         needs_float(self, *types)
         return types[0]
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return True
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `zeros_like`."""
@@ -84,6 +90,9 @@ class Clone(Op, name="clone"):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """The type of the input, n times."""
         return (types[0],) * self.n
+
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) * self.n
 
     def torch(self, ctx: TorchContext) -> tuple[str, ...]:
         """The same name n times."""
@@ -124,6 +133,12 @@ class Group(Op, name="group"):
                 f"{size} divides by {', '.join(map(str, divisors(size)))}",
             )
         return (x.resized(index, size // self.n),) * self.n
+
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) if self.n == 1 else None
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `split`; one part is a split as well."""
@@ -310,6 +325,12 @@ class Concat(Op, name="concat"):
             tuple(None if i == index else merge_factors(types, i) for i in range(first.rank)),
             any(t.batched for t in types),
         )
+
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) if len(types) == 1 else None
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return all(zeros)
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A call of `cat`."""

@@ -140,6 +140,12 @@ class Expand(Op, name="expand"):
             raise Mismatch("T023", f"`expand` repeats an axis of size 1, and {self.axis} of {x} has {size}")
         return x.resized(x.axis(self.axis), self.n)
 
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return (0,) if self.n == 1 else None
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return zeros[0]
+
     def torch(self, ctx: TorchContext) -> str:
         """A call of `expand`."""
         (x,) = ctx.types
