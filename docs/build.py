@@ -52,6 +52,7 @@ FAMILIES = {
     "resampling": "Borders, resizing, channels against places",
     "routing": "Permutations, windows as tokens, axes renamed",
     "rearrange": "Axes by pattern",
+    "scan": "Loops",
     "structure": "Copies, parts, joins",
     "position": "Position",
     "regularisation": "While training",

@@ -118,10 +118,16 @@ class Architecture:
 
     @property
     def ops(self) -> dict[str, int]:
-        """How often each operation occurs, by name."""
+        """How often each operation occurs, by name; the step of a loop counts once."""
         from collections import Counter
 
-        return dict(sorted(Counter(record[0].name for record in self._elaboration.trace.written_out()).items()))
+        found: Counter[str] = Counter()
+        pending = [record[0] for record in self._elaboration.trace.written_out()]
+        while pending:
+            op = pending.pop()
+            found[op.name] += 1
+            pending += [o.op for region in op.regions for o in region.operations]
+        return dict(sorted(found.items()))
 
     # What is generated from it.
 

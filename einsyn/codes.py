@@ -66,6 +66,7 @@ LIMIT_CODES: Final[dict[str, str]] = {
     "L006": "more productions than `max_size`",
     "L007": "definitions run for more steps than any network of the permitted size needs",
     "L008": "a list is too long or nests too deeply",
+    "L009": "loops are nested too deeply",
 }
 
 SAMPLING_CODES: Final[dict[str, str]] = {

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import torch
-    from onnx import ModelProto, ValueInfoProto
+    from onnx import ModelProto
 
     from einsyn.backends.torch_source import Slot
     from einsyn.ir.graph import Graph
-    from einsyn.ir.types import TensorType
 
 __all__ = ["DEFAULT_OPSET", "IDS_KEY", "NEWEST_OPSET", "OLDEST_OPSET", "build_onnx", "import_onnx", "save_onnx"]
 
@@ -66,7 +65,10 @@ def build_onnx(
                 hint=f"give a number from {OLDEST_OPSET} to {newest}; the default is {DEFAULT_OPSET}",
             )
         )
-    from einsyn.backends.onnx_writer import Writer  # imports numpy and onnx, which are known to be there by now
+    from einsyn.backends.onnx_writer import (
+        Writer,
+        value_info,
+    )  # imports numpy and onnx, which are known to be there by now
 
     model = onnx.ModelProto()
     writer = Writer(graph, state_dict, keys, opset, model.graph)
@@ -77,9 +79,9 @@ def build_onnx(
     model.producer_name = "einsyn"
     model.opset_import.append(onnx.helper.make_opsetid("", opset))
     model.graph.name = name or graph.name or "net"
-    model.graph.input.extend(_value_info(given, graph.types[value]) for given, value in graph.inputs)
+    model.graph.input.extend(value_info(given, graph.types[value]) for given, value in graph.inputs)
     model.graph.output.extend(
-        _value_info(result, graph.types[value]) for result, value in zip(results, graph.outputs, strict=True)
+        value_info(result, graph.types[value]) for result, value in zip(results, graph.outputs, strict=True)
     )
     onnx.helper.set_model_props(model, {**(metadata or {}), **_id_limits(graph)})
     return model
@@ -95,14 +97,6 @@ def _id_limits(graph: Graph) -> dict[str, str]:
             if limit is not None:
                 found[root[value]] = min(limit, found.get(root[value], limit))
     return {f"{IDS_KEY}{name}": str(found[value]) for name, value in graph.inputs if value in found}
-
-
-def _value_info(name: str, t: TensorType) -> ValueInfoProto:
-    from onnx import helper
-
-    from einsyn.backends.onnx_writer import element_type
-
-    return helper.make_tensor_value_info(name, element_type(t.dtype), t.shape)
 
 
 def import_onnx() -> ModuleType | Any:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import TensorProto, helper
+from onnx import GraphProto, TensorProto, helper
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import torch
-    from onnx import GraphProto
+    from onnx import ValueInfoProto
 
     from einsyn.backends.torch_source import Slot
     from einsyn.ir.graph import Graph, Operation
@@ -37,6 +37,11 @@ def element_type(dtype: str) -> int:
     return _ELEMENTS[dtype]
 
 
+def value_info(name: str, t: TensorType) -> ValueInfoProto:
+    """A name and a type of einsyn as an input or output of an ONNX graph."""
+    return helper.make_tensor_value_info(name, element_type(t.dtype), t.shape)
+
+
 class Writer:
     """The nodes and initializers of one graph, written operation by operation."""
 
@@ -47,18 +52,42 @@ class Writer:
         keys: Mapping[Slot, str],
         opset: int,
         target: GraphProto,
+        above: Writer | None = None,
     ) -> None:
         self.graph = graph
         self.target = target
         self.state_dict = state_dict
         self.keys = keys
         self.opset = opset
-        self.initializers: set[str] = set()
         self.names: dict[int, str] = {value: name for name, value in graph.inputs}
-        self._taken = {*self.names.values(), *keys.values(), *(f"{key}.T" for key in keys.values())}
+        # A region uses the initializers of the graph above it; names are unique in all of them.
+        self._above = above
+        self._initializers: set[str] = above._initializers if above else set()
+        self._taken: set[str] = above._taken if above else set()
+        self._node_names: dict[str, int] = above._node_names if above else {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = above._constants if above else {}
+        if above is None:
+            self._taken.update(self.names.values(), keys.values(), (f"{key}.T" for key in keys.values()))
         self._values = 0
-        self._node_names: dict[str, int] = {}
-        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+
+    def region(self, operation: Operation, graph: Graph) -> GraphProto:
+        """The graph that an operation owns, with inputs and outputs of its own and no initializers."""
+        body = GraphProto(name=self._fresh(operation.op.name))
+        signature = operation.signature
+        keys: dict[Slot, str] = {}
+        for name in (*signature.params, *signature.buffers):
+            of, _, rest = name.partition(".")
+            if operation.owner is not None and (operation.owner, name) in self.keys:
+                keys[int(of), rest] = self.keys[operation.owner, name]
+        inner = Writer(graph, self.state_dict, keys, self.opset, body, self)
+        for name, value in graph.inputs:
+            inner.names[value] = self._fresh(f"{body.name}.{name}")
+            body.input.append(value_info(inner.names[value], graph.types[value]))
+        for each in graph.operations:
+            inner.write(each)
+        for name, value in zip(inner.finish(f"{body.name}.output"), graph.outputs, strict=True):
+            body.output.append(value_info(name, graph.types[value]))
+        return body
 
     def write(self, operation: Operation) -> None:
         """Write one operation."""
@@ -67,7 +96,7 @@ class Writer:
         for value, name in zip(operation.outputs, names, strict=True):
             self.names[value] = name
 
-    def finish(self) -> list[str]:
+    def finish(self, name: str = "output") -> list[str]:
         """Give the graph's outputs names of their own; an output that is no node's result gets an Identity."""
         produced = {name for node in self.target.node for name in node.output}
         outputs = self.graph.outputs
@@ -75,7 +104,7 @@ class Writer:
         renamed: dict[str, str] = {}
         for i, value in enumerate(outputs):
             old = self.names[value]
-            new = self._fresh("output" if len(outputs) == 1 else f"output{i + 1}")
+            new = self._fresh(name if len(outputs) == 1 else f"{name}{i + 1}")
             if old in produced and old not in renamed:
                 renamed[old] = new
             else:
@@ -110,6 +139,8 @@ class Writer:
         return results
 
     def _value(self) -> str:
+        if self._above is not None:
+            return self._above._value()
         self._values += 1
         return self._fresh(f"v{self._values}")
 
@@ -127,7 +158,7 @@ class Writer:
         if key is None or tensor is None:
             raise _lacking(operation, f"the state dict lacks `{key or name}`")
         initializer = f"{key}.T" if transpose else key
-        if initializer not in self.initializers:
+        if initializer not in self._initializers:
             signature = operation.signature
             declared = signature.params.get(name) or signature.buffers[name]
             if tuple(tensor.shape) != declared.shape:
@@ -147,13 +178,16 @@ class Writer:
         return found
 
     def _initializer(self, name: str, element: int, shape: Sequence[int], data: bytes) -> None:
+        if self._above is not None:
+            self._above._initializer(name, element, shape, data)
+            return
         # Filled in place: a copy of each weight would take as long as all the rest.
         proto = self.target.initializer.add()
         proto.name = name
         proto.data_type = element
         proto.dims.extend(shape)
         proto.raw_data = data
-        self.initializers.add(name)
+        self._initializers.add(name)
 
 
 class _Context:
@@ -182,6 +216,9 @@ class _Context:
 
     def array(self, values: object) -> str:
         return self._writer.constant(np.asarray(values))
+
+    def region(self, graph: Graph) -> GraphProto:
+        return self._writer.region(self._operation, graph)
 
     def integers(self, values: Sequence[int]) -> str:
         return self._writer.constant(np.array(values, dtype=np.int64))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import keyword
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import comb
 from typing import TYPE_CHECKING, Final
@@ -17,7 +18,7 @@ from einsyn.diagnostics import Diagnostic, printable
 from einsyn.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from einsyn.ir.graph import Graph, Operation
     from einsyn.ir.types import TensorType
@@ -66,8 +67,9 @@ def write_source(graph: Graph, *, title: str = "", architecture: str = "", space
     for definition in writer.functions.values():
         lines += [definition.strip("\n"), "", ""]
     lines.append(f"class {CLASS_NAME}(nn.Module):")
-    if writer.constructors:
-        lines += ["    def __init__(self) -> None:", "        super().__init__()", *writer.constructors, ""]
+    constructors = writer.attributes.constructors
+    if constructors:
+        lines += ["    def __init__(self) -> None:", "        super().__init__()", *constructors, ""]
     arguments = ", ".join(f"{name}: torch.Tensor" for name in writer.arguments)
     returned = "torch.Tensor" if len(results) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(results))}]"
     lines.append(
@@ -119,22 +121,48 @@ class _Names:
         return f"x{number}" if number else "x"
 
 
-class _Writer:
-    """Writes the operations of one graph in order."""
+class _Attributes:
+    """What the module owns: the lines that make it, and names, each used once."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self) -> None:
+        self.constructors: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.taken: set[str] = set()
+
+
+class _Weights:
+    """What the module owns for the weight sets of one graph: attributes, layers, keys of the `state_dict`.
+
+    A region has weight sets of its own, kept here under that of the operation that owns it: where an operation is
+    applied again with the same weight set, its region finds them again.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[Slot, str] = {}
+        self.layers: dict[int, tuple[str, str]] = {}
+        self.bases: dict[int, str] = {}
+        self.regions: dict[int, _Weights] = {}
+
+    def of_region(self, owner: int | None) -> _Weights:
+        """Those of the region of an operation."""
+        return _Weights() if owner is None else self.regions.setdefault(owner, _Weights())
+
+
+class _Writer:
+    """Writes the operations of one graph in order, those of a region into the lines of the graph `above` it."""
+
+    def __init__(self, graph: Graph, above: _Writer | None = None, owner: int | None = None) -> None:
         self.graph = graph
         self.functions = {name: text for o in graph.operations for name, text in o.op.functions.items()}
-        self.arguments = argument_names([name for name, _ in graph.inputs], _TAKEN.union(self.functions))
         self.names: dict[int, str] = {}
-        self.constructors: list[str] = []
-        self.statements: list[str] = []
-        self.keys: dict[Slot, str] = {}
-        self.locals = _Names(set(self.arguments))
-        self.layers: dict[int, tuple[str, str]] = {}
-        self._attributes: set[str] = set()
-        self._counts: dict[str, int] = {}
-        self._bases: dict[int, str] = {}
+        self.arguments: list[str] = []
+        if above is None:
+            self.arguments = argument_names([name for name, _ in graph.inputs], _TAKEN.union(self.functions))
+        self.weights: _Weights = above.weights.of_region(owner) if above else _Weights()
+        self.attributes: _Attributes = above.attributes if above else _Attributes()
+        self.statements: list[str] = above.statements if above else []
+        self.locals: _Names = above.locals if above else _Names(set(self.arguments))
+        self.indent: str = above.indent if above else " " * 8
         self._uses = [0] * len(graph.types)
         for operation in graph.operations:
             for value in operation.inputs:
@@ -143,8 +171,29 @@ class _Writer:
             self._uses[value] += 1
         # How often a local variable is still to be read, over all values that it holds.
         self._pending: dict[str, int] = {}
-        for name, (_, value) in zip(self.arguments, graph.inputs, strict=True):
+        for name, (_, value) in zip(self.arguments, graph.inputs, strict=above is None):
             self.names[value] = name
+
+    @property
+    def keys(self) -> dict[Slot, str]:
+        """Where each parameter is in the `state_dict`."""
+        return self.weights.keys
+
+    def line(self, text: str) -> None:
+        """Write a statement."""
+        self.statements.append(f"{self.indent}{text}")
+
+    def region(self, owner: int | None, graph: Graph, inputs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+        """Write a region's operations; returns the names of its outputs, and all local names that it still holds."""
+        inner = _Writer(graph, self, owner)
+        for name, (_, value) in zip(inputs, graph.inputs, strict=True):
+            inner.names[value] = name
+        for operation in graph.operations:
+            inner.write(operation)
+        if owner is not None:
+            for (of, name), key in inner.keys.items():
+                self.keys[owner, f"{of}.{name}"] = key
+        return tuple(inner.names[value] for value in graph.outputs), list(inner._pending)
 
     def write(self, operation: Operation) -> None:
         context = _Context(self, operation)
@@ -165,7 +214,7 @@ class _Writer:
         if isinstance(written, str):
             dying = self._assign(operation, written, dying)
         if dying:
-            self.statements.append(f"        del {', '.join(dying)}")
+            self.line(f"del {', '.join(dying)}")
         for name in dying:
             pending.pop(name, None)
             self.locals.give_back(name)
@@ -175,7 +224,7 @@ class _Writer:
         outputs = operation.outputs
         if not any(self._uses[value] for value in outputs):
             # Computed for its effect alone (running statistics), so that unused layers stay what they are.
-            self.statements.append(f"        {expression}  # unused")
+            self.line(f"{expression}  # unused")
             return dying
         targets: list[str] = []
         for value in outputs:
@@ -186,12 +235,12 @@ class _Writer:
         types = operation.signature.outputs
         shape = shown(types[0]) if len(set(types)) == 1 else ", ".join(map(shown, types))
         each = f"{len(types)} x " if len(types) > 1 and len(set(types)) == 1 else ""
-        self.statements.append(f"        {', '.join(targets)} = {expression}  # {each}{shape}")
+        self.line(f"{', '.join(targets)} = {expression}  # {each}{shape}")
         return dying + [name for name, value in zip(targets, outputs, strict=True) if not self._uses[value]]
 
     def temporary(self, expression: str) -> str:
         name = self.locals.take()
-        self.statements.append(f"        {name} = {expression}")
+        self.line(f"{name} = {expression}")
         return name
 
     def base(self, operation: Operation) -> str:
@@ -199,25 +248,26 @@ class _Writer:
         owner = operation.owner
         if owner is None:
             raise _unsupported(operation, "has weights but no weight set")
-        if owner not in self._bases:
+        bases, attributes = self.weights.bases, self.attributes
+        if owner not in bases:
             stem = re.sub(r"\W", "_", operation.op.name)
-            number = self._counts.get(stem, 0) + 1
-            self._counts[stem] = number
+            number = attributes.counts.get(stem, 0) + 1
+            attributes.counts[stem] = number
             name = f"{stem}{number}"
-            while name in self._attributes:
+            while name in attributes.taken:
                 name += "_"
-            self._attributes.add(name)
-            self._bases[owner] = name
-        return self._bases[owner]
+            attributes.taken.add(name)
+            bases[owner] = name
+        return bases[owner]
 
     def layer(self, operation: Operation, constructor: str) -> str:
         name = self.base(operation)
         owner = operation.owner
         assert owner is not None  # `base` has just said so
-        known = self.layers.get(owner)
+        known = self.weights.layers.get(owner)
         if known is None:
-            self.layers[owner] = (name, constructor)
-            self.constructors.append(f"        self.{name} = {constructor}")
+            self.weights.layers[owner] = (name, constructor)
+            self.attributes.constructors.append(f"        self.{name} = {constructor}")
             for key in (*operation.signature.params, *operation.signature.buffers):
                 self.keys.setdefault((owner, key), f"{name}.{key}")
         elif known[1] != constructor:
@@ -243,10 +293,10 @@ class _Writer:
             self.keys[owner, name] = attribute
             if name in signature.params:
                 created = initialised(signature.params[name], _dtype(operation))
-                self.constructors.append(f"        self.{attribute} = nn.Parameter({created})")
+                self.attributes.constructors.append(f"        self.{attribute} = nn.Parameter({created})")
             else:
                 created = initialised(signature.buffers[name], _dtype(operation))
-                self.constructors.append(f'        self.register_buffer("{attribute}", {created})')
+                self.attributes.constructors.append(f'        self.register_buffer("{attribute}", {created})')
         return f"self.{self.keys[owner, name]}"
 
     def _check_owned(self, operation: Operation) -> None:
@@ -266,6 +316,8 @@ class _Context:
         self.types = tuple(writer.graph.types[value] for value in operation.inputs)
         self.outputs = operation.signature.outputs
         self.temporaries: list[str] = []
+        # Names that regions hold, for each block that is open.
+        self._held: list[list[str]] = []
 
     def layer(self, constructor: str) -> str:
         dtype = _dtype(self._operation)
@@ -279,6 +331,34 @@ class _Context:
         name = self._writer.temporary(expression)
         self.temporaries.append(name)
         return name
+
+    def fresh(self) -> str:
+        name = self._writer.locals.take()
+        self.temporaries.append(name)
+        return name
+
+    def statement(self, text: str) -> None:
+        self._writer.line(text)
+
+    @contextmanager
+    def block(self, header: str) -> Generator[None]:
+        writer = self._writer
+        outer = writer.indent
+        writer.line(header)
+        writer.indent = f"{outer}    "
+        self._held.append([])
+        yield
+        held = self._held.pop()
+        if held:
+            writer.line(f"del {', '.join(held)}")
+            for name in held:
+                writer.locals.give_back(name)
+        writer.indent = outer
+
+    def region(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
+        outputs, held = self._writer.region(self._operation.owner, graph, inputs)
+        self._held[-1].extend(held)
+        return outputs
 
 
 def _dtype(operation: Operation) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from einsyn.derivation.choice import Choice
 from einsyn.elaborate.arithmetic import checked, is_number
 from einsyn.elaborate.infeasible import Infeasible
-from einsyn.elaborate.values import Builtin, Combinator, Deferred, Sequence, Shared, Tensor, is_arrow, kind_name
+from einsyn.elaborate.values import Builtin, Combinator, Deferred, Loop, Sequence, Shared, Tensor, is_arrow, kind_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,12 +181,23 @@ def _shared(arrow: Any) -> Shared:
     return Shared(_arrow("shared", arrow))
 
 
+def _scan(axis: Any, step: Any, states: Any = 1) -> Loop:
+    if isinstance(axis, bool) or not isinstance(axis, int | str):
+        raise Infeasible("V002", f"`scan` needs an axis name or position first, not {kind_name(axis)}")
+    if states.__class__ is not int or states < 1:
+        raise Infeasible(
+            "V002", f"`scan` needs 1 or more states, not {states if is_number(states) else kind_name(states)}"
+        )
+    return Loop(axis, _arrow("scan", step), states)
+
+
 COMBINATORS: Final[dict[str, Combinator]] = {
     c.name: c
     for c in (
         Combinator("seq", "seq(f, ...)", 1, None, _seq),
-        Combinator("repeat", "repeat(n, f)", 2, 2, _repeat, forced=1),
+        Combinator("repeat", "repeat(n, f)", 2, 2, _repeat, forced=(0,)),
         Combinator("shared", "shared(f)", 1, 1, _shared),
+        Combinator("scan", "scan(axis, step, states=1)", 2, 3, _scan, forced=(0, 2)),
     )
 }
 

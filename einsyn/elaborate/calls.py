@@ -21,6 +21,7 @@ from einsyn.elaborate.values import (
     Builtin,
     Combinator,
     Deferred,
+    Loop,
     Macro,
     Open,
     Sequence,
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
     from einsyn.elaborate.trace import Trace
 
 
-# Frames of `seq` and `shared` run these; their registers are listed where the frames are made.
+# Frames of `seq`, `shared` and `scan` run these; their registers are listed where the frames are made.
 _RUN_SEQUENCE: Final = ((int(Opcode.SEQUENCE), None),)
 _RUN_SHARED: Final = ((int(Opcode.SHARE), None), (int(Opcode.UNSHARE), None))
+_RUN_LOOP: Final = ((int(Opcode.SCAN), None), (int(Opcode.UNSCAN), None))
 
 
 class Calls:
@@ -226,10 +228,11 @@ class Calls:
         if isinstance(f, Combinator):
             if len(args) < f.minimum or (f.maximum is not None and len(args) > f.maximum) or named:
                 raise Infeasible("V006", f"`{f.name}` is given {len(args)} arguments", f.usage, origin, span)
-            for i in range(f.forced):
-                args[i], frame = self.value(args[i])
-                if frame is not None:
-                    return frame
+            for i in f.forced:
+                if i < len(args):
+                    args[i], frame = self.value(args[i])
+                    if frame is not None:
+                        return frame
             return f.call(*args)
         if isinstance(f, Open):
             f, args = f.primitive, [*f.args, *args]
@@ -347,6 +350,9 @@ class Calls:
             elif isinstance(f, Shared):
                 # the arrow, its tensors, the result, whether it has been entered
                 return Frame(_RUN_SHARED, [f, args, MISSING, False], origin)
+            elif isinstance(f, Loop):
+                # the loop, its tensors, what the step gives, what the step is applied to
+                return Frame(_RUN_LOOP, [f, args, MISSING, None], origin)
             else:
                 raise Infeasible(
                     "V006", f"{kind_name(cast('Value', f))} cannot be applied to tensors", None, origin, span

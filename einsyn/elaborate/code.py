@@ -42,6 +42,8 @@ class Opcode(IntEnum):
     SEQUENCE = 20  # the steps of `seq` and `repeat`
     SHARE = 21  # enter a `shared` arrow
     UNSHARE = 22  # leave it
+    SCAN = 23  # enter the step of a loop
+    UNSCAN = 24  # leave it
 
 
 Instruction = tuple[object, ...]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from einsyn.derivation.choice import Choice
+from einsyn.elaborate.build import build_graph
 from einsyn.elaborate.code import Code, Opcode
 from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.machine import Machine
 from einsyn.elaborate.trace import Trace
 from einsyn.elaborate.values import Bound, Tensor, Value, kind_name
-from einsyn.ir.graph import Graph, Operation, peak_activation_bytes
-from einsyn.ir.path import Path
+from einsyn.ir.graph import peak_activation_bytes
 
 if TYPE_CHECKING:
     from einsyn.derivation.choosers import Chooser
     from einsyn.elaborate.limits import Limits
     from einsyn.elaborate.program import Program
+    from einsyn.ir.graph import Graph
     from einsyn.ir.types import TensorType
 
 
@@ -49,44 +50,7 @@ class Elaboration:
 
     def graph(self) -> Graph:
         """The IR graph; for every operation the derivation node and the place that it came from."""
-        paths: dict[Choice, Path] = {}
-        operations: list[Operation] = []
-        types: list[TensorType] = [t.type for t in self.inputs]
-        for op, signature, inputs, outputs, owner, origin, span in self.trace.written_out():
-            types.extend(t.type for t in outputs)
-            if span is None and origin is not None and origin.production is not None:
-                span = origin.production.span
-            operations.append(
-                Operation(
-                    op,
-                    tuple([t.index for t in inputs]),
-                    tuple([t.index for t in outputs]),
-                    signature,
-                    owner,
-                    _path(origin, paths),
-                    span,
-                )
-            )
-        return Graph(
-            self.name,
-            tuple((name, t.index) for name, t in zip(self.input_names, self.inputs, strict=True)),
-            tuple(operations),
-            tuple(t.index for t in self.outputs),
-            tuple(types),
-        )
-
-
-def _path(choice: Choice | None, known: dict[Choice, Path]) -> Path:
-    """The path of a choice, made of the paths above it."""
-    above: list[Choice] = []
-    while choice is not None and choice not in known:
-        above.append(choice)
-        choice = choice.parent
-    path = known[choice] if choice is not None else None
-    for node in reversed(above):
-        path = Path() if node.parent is None else Path(path, node.slot)
-        known[node] = path
-    return path if path is not None else Path()
+        return build_graph(self.name, self.input_names, self.inputs, self.trace.written_out(), self.outputs)
 
 
 def elaborate(
@@ -181,11 +145,11 @@ def _check_memory(result: Elaboration, limits: Limits) -> None:
     trace = result.trace
     if limits.max_memory is None or trace.activations + trace.state <= limits.max_memory:
         return
-    result.memory = trace.state + peak_activation_bytes(result.graph())
-    if result.memory > limits.max_memory:
+    result.memory = memory = trace.state + peak_activation_bytes(result.graph())
+    if memory > limits.max_memory:
         raise Infeasible(
             "L004",
-            f"{result.memory} bytes of memory, more than max_memory={limits.max_memory}",
+            f"{memory} bytes of memory, more than max_memory={limits.max_memory}",
             None,
             result.root,
         )

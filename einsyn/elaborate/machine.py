@@ -15,6 +15,7 @@ from einsyn.elaborate.calls import Calls
 from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.loops import check_sharing, enter_loop, leave_loop
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
 from einsyn.elaborate.values import Bound, Deferred, Tensor, Value, kind_name
 from einsyn.ir.mismatch import Mismatch
@@ -34,6 +35,8 @@ _ITERATE, _NEXT, _FORCE_ALL, _REQUIRE = (
 _DEFAULT, _SEQUENCE, _SHARE, _UNSHARE = (
     int(i) for i in (Opcode.DEFAULT, Opcode.SEQUENCE, Opcode.SHARE, Opcode.UNSHARE)
 )
+
+_SCAN, _UNSCAN = (int(i) for i in (Opcode.SCAN, Opcode.UNSCAN))
 
 _END: Final = object()
 # Tapes kept with one definition; a space meets ever new types.
@@ -182,8 +185,18 @@ class Machine(Calls):
                         if result.__class__ is Frame:
                             break
                         regs[2] = result
-                    else:  # _UNSHARE
+                    elif code == _UNSHARE:
                         self.trace.sharing.pop()
+                        code = _RETURN
+                        instruction = (_RETURN, 2)
+                        break
+                    elif code == _SCAN:
+                        result = self._enter_loop(regs, frame)
+                        if result.__class__ is Frame:
+                            break
+                        regs[2] = result
+                    else:  # _UNSCAN
+                        regs[2] = leave_loop(self.trace, regs[0], regs[1], regs[3], regs[2], frame.origin)
                         code = _RETURN
                         instruction = (_RETURN, 2)
                         break
@@ -263,10 +276,20 @@ class Machine(Calls):
     def _share(self, regs: list[Any], frame: Frame) -> Any:
         shared, args, _, entered = cast("tuple[Any, ...]", regs)
         if not entered:
+            check_sharing(self.trace, shared, frame.origin)
             self.trace.sharing.append([shared, 0])
             self.trace.shares += 1
             regs[3] = True
         result = self.apply(shared.arrow, args, frame.origin, None)
+        if result.__class__ is Frame:
+            result.dst = 2
+        return result
+
+    def _enter_loop(self, regs: list[Any], frame: Frame) -> Any:
+        loop, args, _, inputs = cast("tuple[Any, ...]", regs)
+        if inputs is None:
+            inputs = regs[3] = enter_loop(self.trace, loop, args, frame.origin)
+        result = self.apply(loop.arrow, inputs, frame.origin, None)
         if result.__class__ is Frame:
             result.dst = 2
         return result

@@ -41,6 +41,7 @@ class Trace:
         "owners",
         "params",
         "records",
+        "regions",
         "shares",
         "sharing",
         "state",
@@ -63,7 +64,9 @@ class Trace:
         self.owners: list[Signature] = []
         # The `shared` arrows being applied, innermost last, each with how many weight sets it has met.
         self.sharing: list[list[Any]] = []
-        self.shares = 0  # how often one was applied
+        self.shares = 0  # how often one was applied, or a region entered
+        # What was emitted around the steps of loops being run, innermost last.
+        self.regions: list[tuple[Any, ...]] = []
 
     def input(self, type_: TensorType) -> Tensor:
         """A new input of the network."""
@@ -105,6 +108,26 @@ class Trace:
         if self.ops > self.max_ops:
             raise self._too_many_ops(origin, span)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def enter_region(self) -> None:
+        """What is emitted from here on belongs to the step of a loop: it has records and weight sets of its own.
+
+        Operations go on being counted; the other costs are those of the operation that will own the region.
+        """
+        self.regions.append(
+            (self.records, self.owners, self.sharing, self.params, self.macs, self.state, self.activations)
+        )
+        self.records, self.owners, self.sharing = [], [], []
+        self.params = self.macs = self.state = self.activations = 0
+        self.shares += 1
+
+    def leave_region(self) -> list[Record | Replay]:
+        """Go on where the region was entered; returns what was emitted in it."""
+        inside = self.records
+        (self.records, self.owners, self.sharing, self.params, self.macs, self.state, self.activations) = (
+            self.regions.pop()
+        )
+        return inside
 
     def tape(self, inputs: tuple[Tensor, ...], start: Mark, result: Any) -> Tape | None:
         """What has been emitted since a mark, to be played again.

@@ -98,13 +98,28 @@ class Sequence:
 
 
 class Shared:
-    """The arrow `shared(f)`: its applications use one weight set, recorded by the first of them."""
+    """The arrow `shared(f)`: its applications use one weight set, recorded by the first of them.
 
-    __slots__ = ("arrow", "sites")
+    `region` is the step of a loop that it was first applied in, if any: weight sets are numbered anew in each.
+    """
+
+    __slots__ = ("arrow", "region", "sites")
 
     def __init__(self, arrow: object) -> None:
         self.arrow = arrow
         self.sites: list[int] = []
+        self.region: object = None
+
+
+class Loop:
+    """The arrow `scan(axis, step, states)`."""
+
+    __slots__ = ("arrow", "axis", "states")
+
+    def __init__(self, axis: int | str, arrow: object, states: int) -> None:
+        self.axis = axis
+        self.arrow = arrow
+        self.states = states
 
 
 class Builtin:
@@ -121,12 +136,18 @@ class Builtin:
 
 
 class Combinator(Builtin):
-    """A built-in that makes arrows of arrows; its arguments stay unchosen, but for the first `forced` ones."""
+    """A built-in that makes arrows of arrows; its arguments stay unchosen, but for those at the places `forced`."""
 
     __slots__ = ("forced",)
 
     def __init__(
-        self, name: str, usage: str, minimum: int, maximum: int | None, call: Callable[..., object], forced: int = 0
+        self,
+        name: str,
+        usage: str,
+        minimum: int,
+        maximum: int | None,
+        call: Callable[..., object],
+        forced: tuple[int, ...] = (),
     ) -> None:
         super().__init__(name, usage, minimum, maximum, call)
         self.forced = forced
@@ -167,6 +188,6 @@ def kind_name(value: object) -> str:
 
 def is_arrow(value: object) -> bool:
     """Whether a value can be applied to tensors."""
-    return isinstance(value, Op | Bound | Sequence | Shared | Macro) or (
+    return isinstance(value, Op | Bound | Sequence | Shared | Loop | Macro) or (
         isinstance(value, type) and issubclass(value, Op)
     )

@@ -35,6 +35,10 @@ TYPE_CODES: Final[dict[str, str]] = {
     "T032": "a size in a type is not a positive integer or a symbol",
     "T033": "output padding is not smaller than stride or dilation",
     "T050": "a shared arrow is applied where its weights would have other shapes",
+    "T051": "a state of a loop has another type after a step than before it",
+    "T052": "the step of a loop does not take what the loop gives it",
+    "T053": "the step of a loop uses a tensor from outside",
+    "T054": "weights are shared between the step of a loop and what is outside",
     "T060": "the output of the network is not the declared one",
 }
 

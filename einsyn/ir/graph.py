@@ -27,7 +27,6 @@ class Operation:
             that share weights have the same owner.
         path: the derivation node that it came from.
         span: the place in the grammar or definition that wrote it.
-        regions: graphs that the operation owns (the body of a loop).
     """
 
     op: Op
@@ -37,7 +36,11 @@ class Operation:
     owner: int | None
     path: Path
     span: Span | None
-    regions: tuple[Graph, ...] = ()
+
+    @property
+    def regions(self) -> tuple[Graph, ...]:
+        """The graphs that the operation owns (the step of a loop); their values and weight sets are numbered anew."""
+        return self.op.regions
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ def peak_activation_bytes(graph: Graph) -> int:
     peak = live
     for i, operation in enumerate(graph.operations):
         live += sum(graph.types[v].bytes for v in operation.outputs if root[v] == v)
-        peak = max(peak, live)
+        # A region begins with its inputs, slices and states, which are there beside the operation's own.
+        within = max((peak_activation_bytes(region) for region in operation.regions), default=0)
+        peak = max(peak, live + within)
         live -= sum(graph.types[v].bytes for v in dying.get(i, ()))
     return peak

@@ -34,6 +34,21 @@ _WORDS: Final[dict[str, object]] = {"true": True, "false": False, "none": None}
 
 
 @dataclass
+class _Line:
+    """An operation that has been read but for its regions."""
+
+    op: Op
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    stated: tuple[TensorType, ...]
+    owner: int | None
+    path: Path
+    span: Span | None
+    offset: int
+    regions: list[Graph] = field(default_factory=lambda: [])
+
+
+@dataclass
 class _Block:
     """A graph that is being read."""
 
@@ -42,6 +57,7 @@ class _Block:
     operations: list[Operation] = field(default_factory=lambda: [])
     outputs: tuple[int, ...] | None = None
     types: dict[int, TensorType] = field(default_factory=lambda: {})
+    waiting: _Line | None = None
 
 
 def parse_graph(text: str, file: str = "<ir>") -> Graph:
@@ -85,10 +101,13 @@ class _Reader:
                 continue
             if done is not None:
                 self.fail("I001", "there is text after the end of the graph")
+            waiting = self.open[-1].waiting
             if line == "region":
-                if not self.open[-1].operations:
-                    self.fail("I001", "a region belongs to the operation above it, and there is none")
+                if waiting is None:
+                    self.fail("I001", "a region belongs to an operation above it that owns one, and there is none")
                 self.open.append(_Block())
+            elif waiting is not None:
+                self.fail("I001", f"`{waiting.op}` owns a region, which has to follow it")
             elif line == "end":
                 self._close()
             else:
@@ -103,12 +122,14 @@ class _Reader:
         if len(self.open) < 2 or self.open[-1].outputs is None:
             self.fail("I001", "`end` closes a region after its `output`, and there is none to close")
         region = self._graph(self.open.pop())
-        operations = self.open[-1].operations
-        last = operations[-1]
-        operations[-1] = Operation(
-            last.op, last.inputs, last.outputs, last.signature, last.owner, last.path, last.span,
-            (*last.regions, region),
-        )  # fmt: skip
+        block = self.open[-1]
+        line = block.waiting
+        assert line is not None  # a region is opened below an operation that waits for it
+        line.regions.append(region)
+        if len(line.regions) == line.op.region_count:
+            block.waiting = None
+            line.op = line.op.with_regions(*line.regions)
+            self._finish(block, line)
 
     def _graph(self, block: _Block) -> Graph:
         if sorted(block.types) != list(range(len(block.types))):
@@ -158,19 +179,29 @@ class _Reader:
         if values is None or tail is None:
             self.fail("I001", "after the operation come `(%values)`, `weights N`, `at PATH`", offset + at + 1)
         inputs = tuple(self._value(block, v) for v in values[0][1:-1].split(", ") if v)
-        try:
-            signature = op.signature(tuple(block.types[v] for v in inputs))
-        except Mismatch as mismatch:
-            self.fail(mismatch.code, mismatch.message, offset + 1, mismatch.hint)
-        if list(signature.outputs) != stated:
-            inferred = ", ".join(map(str, signature.outputs))
-            self.fail("I012", f"`{op}` gives {inferred}, not {', '.join(map(str, stated))}", offset + 1)
-        for value, t in zip(outputs, stated, strict=True):
-            self._define(block, value, t)
         span = Span(str(json.loads(tail[4])), *(int(tail[i]) for i in range(5, 9))) if tail[4] else None
         owner = None if tail[1] is None else int(tail[1])
         path = self._path(tail[2], tail[3])
-        block.operations.append(Operation(op, inputs, tuple(outputs), signature, owner, path, span))
+        read = _Line(op, inputs, tuple(outputs), tuple(stated), owner, path, span, offset)
+        if op.region_count:
+            block.waiting = read
+        else:
+            self._finish(block, read)
+
+    def _finish(self, block: _Block, line: _Line) -> None:
+        """Append an operation to the block, its types inferred."""
+        op = line.op
+        try:
+            signature = op.signature(tuple(block.types[v] for v in line.inputs))
+        except Mismatch as mismatch:
+            self.fail(mismatch.code, mismatch.message, line.offset + 1, mismatch.hint)
+        if signature.outputs != line.stated:
+            inferred = ", ".join(map(str, signature.outputs))
+            self.fail("I012", f"`{op}` gives {inferred}, not {', '.join(map(str, line.stated))}", line.offset + 1)
+        for value, t in zip(line.outputs, line.stated, strict=True):
+            self._define(block, value, t)
+        operation = Operation(op, line.inputs, line.outputs, signature, line.owner, line.path, line.span)
+        block.operations.append(operation)
 
     def _op(self, line: str, at: int, offset: int) -> tuple[Op, int]:
         name = _NAME.match(line, at)

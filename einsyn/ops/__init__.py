@@ -18,6 +18,7 @@ from einsyn.ops import (
     regularisation,
     resampling,
     routing,
+    scan,
     structure,
     weight,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "regularisation",
     "resampling",
     "routing",
+    "scan",
     "structure",
     "weight",
 ]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
+    from einsyn.ir.graph import Graph
     from einsyn.ir.types import TensorType
 
 
@@ -47,6 +49,25 @@ class TorchContext(Context, Protocol):
         """Write a statement of its own and return the name that holds the result until the operation ends."""
         ...
 
+    def fresh(self) -> str:
+        """A name that nothing else has until the operation ends."""
+        ...
+
+    def statement(self, text: str) -> None:
+        """Write a line as it is."""
+        ...
+
+    def block(self, header: str) -> AbstractContextManager[None]:
+        """Write `header`, which ends with a colon, and what is written inside indented below it."""
+        ...
+
+    def region(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
+        """Write the operations of a graph that this operation owns, inside a block; returns the names of its outputs.
+
+        They hold until the block is left.
+        """
+        ...
+
 
 class OnnxContext(Context, Protocol):
     """Writes an ONNX graph."""
@@ -74,6 +95,10 @@ class OnnxContext(Context, Protocol):
 
     def filled(self, value: float, size: int, like: TensorType | None = None) -> str:
         """A constant vector of equal elements of the dtype of `like`, or of the first output."""
+        ...
+
+    def region(self, graph: Graph) -> object:
+        """A graph that this operation owns, as the value of a node's attribute."""
         ...
 
     def integers(self, values: Sequence[int]) -> str:

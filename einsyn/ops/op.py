@@ -17,6 +17,7 @@ from einsyn.ops.attributes import MISSING, Attribute
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ir.graph import Graph
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 OPS: dict[str, type[Op]] = {}
@@ -79,6 +80,7 @@ class Op:
         open_names: `configure` takes named values beside the attributes.
         functions: Python functions that the torch form calls, by name; a torch file defines those that it uses.
         joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`), if it is one.
+        region_count: how many graphs an instance owns (the step of a loop); see `with_regions`.
     """
 
     name: ClassVar[str] = ""
@@ -88,7 +90,10 @@ class Op:
     open_names: ClassVar[bool] = False
     functions: ClassVar[Mapping[str, str]] = {}
     joins: ClassVar[str | None] = None
+    region_count: ClassVar[int] = 0
 
+    # The graphs that the operation owns.
+    regions: tuple[Graph, ...] = ()
     key: tuple[object, ...]
     _hash: int
     _signatures: dict[tuple[TensorType, ...], Signature | Mismatch]
@@ -263,6 +268,10 @@ class Op:
             state_bytes=sum(BYTES[p.dtype] * p.elements for p in (*params.values(), *buffers.values())),
             output_bytes=0 if self.aliases else sum(t.bytes for t in results),
         )
+
+    def with_regions(self, *regions: Graph) -> Op:
+        """This operation with the graphs that it owns, as many as `region_count`."""
+        raise NotImplementedError(f"{type(self).__name__} owns no graphs")  # what has a `region_count` must
 
     def check_arity(self, count: int) -> None:
         """Raise T001 unless the operation takes `count` tensors."""

@@ -65,12 +65,35 @@ def test_reads_inputs_with_any_name() -> None:
     assert parse_graph(print_graph(graph)) == graph
 
 
+def loops() -> Graph:
+    """A loop whose step holds a loop over the same step as its neighbour's."""
+    scan = OPS["scan"]
+    inner, types = next(iter(scan.examples()))
+    builder = Builder(h=types[0], x=types[1])
+    last, _ = builder.apply(inner, 0, 1)
+    region = builder.graph(last)
+    outer = Builder(h=types[0], x=parse_type("p:3,s:5,d:4"), y=types[1])
+    (again,) = outer.apply(scan.configure("p").with_regions(region), 0, 1)
+    return outer.graph(*outer.apply(inner, again, 2))
+
+
 def test_regions_read_back_equal() -> None:
-    graph = small()
-    owner = dataclasses.replace(graph.operations[1], regions=(chain(2), small()))
-    graph = dataclasses.replace(graph, operations=(graph.operations[0], owner, *graph.operations[2:]))
-    assert parse_graph(print_graph(graph)) == graph
+    graph = loops()
     verify_graph(graph)
+    assert parse_graph(print_graph(graph)) == graph
+    unlike = dataclasses.replace(graph.operations[0], op=OPS["scan"].configure("p").with_regions(chain(2)))
+    assert graph != dataclasses.replace(graph, operations=(unlike, graph.operations[1]))
+
+
+def test_a_wrong_region_is_reported() -> None:
+    graph = loops()
+    outer, inner = graph.operations
+    (region,) = outer.regions
+    broken = dataclasses.replace(region, outputs=(9,))
+    op = OPS["scan"].configure("p").with_regions(broken)
+    with pytest.raises(EinsynError) as caught:
+        verify_graph(dataclasses.replace(graph, operations=(dataclasses.replace(outer, op=op), inner)))
+    assert "I010" in {d.code for d in caught.value.diagnostics}
 
 
 def test_deep_paths_take_linear_space() -> None:
@@ -79,6 +102,7 @@ def test_deep_paths_take_linear_space() -> None:
     assert parse_graph(text) == chain(3000)
 
 
+LOOP = 'einsyn ir 1\ninput h %0: d:4\ninput x %1: s:3,d:4\n%2: f32[B, d:4] = scan(axis="s")(%0, %1) at /'
 BAD = [
     ("", "I001", 1, "begins with"),
     ("einsyn ir 2", "I001", 1, "begins with"),
@@ -101,6 +125,8 @@ BAD = [
     ("einsyn ir 1\ninput x %0: d:4\noutput %0\noutput %0", "I001", 4, "after the end"),
     ("einsyn ir 1\nregion", "I001", 2, "none"),
     ("einsyn ir 1\nend", "I001", 2, "closes a region"),
+    (f"{LOOP}\noutput %2", "I001", 5, "owns a region, which has to follow"),
+    (f"{LOOP}\nregion\ninput h %0: d:4\ninput x %1: d:5\noutput %0\nend", "T052", 9, "takes f32[B, d:4], f32[B, d:5]"),
 ]
 
 
