@@ -61,9 +61,8 @@ def canonical_form(graph: Graph) -> CanonicalForm:
     """The canonical form of a graph."""
     nodes, outputs = _terms(graph)
     owners = sorted({n.owner for n in nodes if n.owner is not None})
-    # Weights inside a region keep their numbers: they are not looked into.
-    inside = _owners_in_regions(graph)
-    colours = {owner: _digest("inside", owner) if owner in inside else 0 for owner in owners}
+    # Weights inside a region belong to the operation that owns it; there they keep their numbers.
+    colours = dict.fromkeys(owners, 0)
     distinct = 0
     for _ in range(_ROUNDS):
         _describe(nodes, colours)
@@ -75,7 +74,7 @@ def canonical_form(graph: Graph) -> CanonicalForm:
     else:
         _describe(nodes, colours)
         contexts = _contexts(nodes, outputs)
-    numbers = _numbered(nodes, contexts, inside)
+    numbers = _numbered(nodes, contexts)
     found = _digest("network", *[str(graph.types[v]) for _, v in graph.inputs], *[n.value(k) for n, k in outputs])
     return CanonicalForm(f"{found:064x}"[:16], numbers)
 
@@ -205,17 +204,6 @@ def _region(graph: Graph) -> list[str]:
     return lines
 
 
-def _owners_in_regions(graph: Graph) -> set[int]:
-    """Weight sets that are used inside of regions."""
-    found: set[int] = set()
-    waiting = [region for o in graph.operations for region in o.regions]
-    while waiting:
-        region = waiting.pop()
-        found |= {o.owner for o in region.operations if o.owner is not None}
-        waiting += [inner for o in region.operations for inner in o.regions]
-    return found
-
-
 def _live(nodes: list[_Node], outputs: Sequence[_Ref]) -> list[_Node]:
     """The nodes that the outputs depend on, in the same order."""
     live = {id(n) for n, _ in outputs}
@@ -277,7 +265,7 @@ def _refined(nodes: Sequence[_Node], contexts: Mapping[int, int], colours: Mappi
     return {owner: _digest(colours[owner], total) for owner, total in totals.items()}
 
 
-def _numbered(nodes: Sequence[_Node], contexts: Mapping[int, int], inside: set[int]) -> dict[int, int]:
+def _numbered(nodes: Sequence[_Node], contexts: Mapping[int, int]) -> dict[int, int]:
     """Number the weight sets in an order that isomorphic graphs share, and describe all nodes with the numbers."""
     numbers: dict[int, int] = {}
     levels: dict[int, list[_Node]] = {}
@@ -289,7 +277,7 @@ def _numbered(nodes: Sequence[_Node], contexts: Mapping[int, int], inside: set[i
         new = [n for n in applied if n.owner is not None and n.owner not in numbers]
         for node in sorted(new, key=lambda n: (contexts[id(n)], [part.value(k) for part, k in n.parts])):
             assert node.owner is not None
-            numbers.setdefault(node.owner, -1 - node.owner if node.owner in inside else len(numbers))
+            numbers.setdefault(node.owner, len(numbers))
         for node in applied:
             node.describe(None if node.owner is None else numbers[node.owner])
         for node in levels[level]:

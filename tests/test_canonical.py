@@ -266,3 +266,14 @@ def test_a_sum_that_grows_along_the_network() -> None:
 
     assert canonical_hash(residual(5_000, left=True)) == canonical_hash(residual(5_000, left=False))
     assert canonical_hash(residual(4_999, left=True)) != canonical_hash(residual(5_000, left=False))
+
+
+def test_loops_are_equal_where_their_steps_are() -> None:
+    head = "//@ input x f32[B, s:6, d:8]\n"
+    step = "define step(f)(h, x) { y = f(h + x) return y, y }\n"
+
+    def hash_of(function: str) -> str:
+        return canonical_hash(net(f'{step} define net()(x) = scan("s", step({function}))(mean("s")(x), x)', head))
+
+    assert hash_of("linear(8)") == hash_of("seq(linear(8))")
+    assert len({hash_of("linear(8)"), hash_of("linear(8, false)"), hash_of("tanh")}) == 3

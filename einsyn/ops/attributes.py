@@ -157,15 +157,19 @@ class Text(Attribute):
 
 
 class Axis(Attribute):
-    """An axis: a name, or a position counted from 1 or from -1."""
+    """An axis: a name, or a position counted from 1 or from -1, of the first input unless `of_first` is false."""
 
     kind = "an axis name or a position"
+
+    def __init__(self, default: object = MISSING, *, of_first: bool = True, **options: Any) -> None:
+        super().__init__(default, **options)
+        self.of_first = of_first
 
     def convert(self, value: Any) -> Any:
         return value if isinstance(value, str) or (_is_int(value) and value != 0) else MISSING
 
     def meaning(self, value: Any, x: TensorType) -> Any:
-        return x.axis(value)
+        return x.axis(value) if self.of_first else value
 
 
 class Axes(Attribute):

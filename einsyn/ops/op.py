@@ -141,6 +141,7 @@ class Op:
             and isinstance(other, Op)
             and self.key == other.key
             and [type(v) for v in self.key] == [type(v) for v in other.key]
+            and self.regions == other.regions
         )
 
     @classmethod

@@ -63,7 +63,7 @@ class Scan(Op, name="scan"):
 
     arity = None
     region_count = 1
-    axis: int | str = attr.axis(doc="the axis along which the step is applied")
+    axis: int | str = attr.axis(of_first=False, doc="the axis along which the step is applied")
     states: int = attr.integer(1, ge=1, doc="how many of the tensors are states")
 
     def __init__(self, **values: object) -> None:
@@ -73,8 +73,6 @@ class Scan(Op, name="scan"):
             put = object.__setattr__
             put(self, "regions", (region,))
             put(self, "functions", {name: text for o in region.operations for name, text in o.op.functions.items()})
-            put(self, "key", (*self.key, region))
-            put(self, "_hash", hash((self.name, self.axis, self.states, len(region.operations))))
 
     def with_regions(self, *regions: Graph) -> Op:
         """The loop over this step."""
@@ -85,10 +83,6 @@ class Scan(Op, name="scan"):
     def usage(cls) -> str:
         """The signature as the language writes it."""
         return "scan(axis, step, states=1)"
-
-    def __str__(self) -> str:
-        axis = type(self).attributes["axis"].show(self.axis)
-        return f"scan(axis={axis})" if self.states == 1 else f"scan(axis={axis}, states={self.states})"
 
     @property
     def region(self) -> Graph:
