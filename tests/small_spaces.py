@@ -12,17 +12,20 @@ from einsyn.architecture import Architecture
 from einsyn.ir.text import print_graph
 from einsyn.space import Space
 
+VERSION = "//@ einsyn 1\n"
 SEQUENCE = "//@ input x f32[B, s:6, d:8]\n"
 IMAGE = "//@ input x f32[B, c:4, h:8, w:8]\n"
 
 
 def small_space(text: str, files: dict[str, str] | None = None, **options: Any) -> Space:
-    """A space from its text without the version line; `files` lie beside it."""
+    """A space from its text, with or without the version line; `files` lie beside it."""
+    if not text.startswith(VERSION):
+        text = VERSION + text
     with TemporaryDirectory() as folder:
         for name, content in (files or {}).items():
             (Path(folder) / name).write_text(content, encoding="utf-8")
         file = Path(folder) / "space.lark"
-        file.write_text(f"//@ einsyn 1\n{text}", encoding="utf-8")
+        file.write_text(text, encoding="utf-8")
         return einsyn.load(file, **options)
 
 

@@ -83,7 +83,7 @@ def elaborate(
         elif program.main is not None:
             arrow = _main(machine, program.main, root)
         result.outputs = _tensors(machine.run_arrow(arrow, result.inputs))
-        _complete(machine, root)
+        complete(machine, root)
         if output is not None:
             _check_output(result, output)
         result.size = machine.size
@@ -117,7 +117,7 @@ def _tensors(outcome: Value) -> tuple[Tensor, ...]:
     return outputs
 
 
-def _complete(machine: Machine, root: Choice) -> None:
+def complete(machine: Machine, root: Choice) -> None:
     """Choose what was never applied, in text order, so that every derivation is whole."""
     pending = [root]
     while pending:

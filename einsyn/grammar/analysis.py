@@ -39,6 +39,11 @@ def min_sizes(grammar: Grammar, *, all: bool = False) -> dict[Rule, int]:
     return smallest(_rows(grammar, all=all))
 
 
+def min_depths(grammar: Grammar, *, all: bool = False) -> dict[Rule, int]:
+    """Productions on the longest path of the flattest derivation of each rule that has one."""
+    return smallest(_rows(grammar, all=all), depth=True)
+
+
 def count(grammar: Grammar, *, all: bool = False, sizes: int | None = None) -> int | None:
     """Number of derivations from `start`, or None where there are infinitely many.
 

@@ -25,10 +25,11 @@ def nullable(rows: Mapping[R, Sequence[Sequence[object]]]) -> set[R]:
     return productive(only_rules)
 
 
-def smallest(rows: Mapping[R, Sequence[Sequence[object]]]) -> dict[R, int]:
+def smallest(rows: Mapping[R, Sequence[Sequence[object]]], *, depth: bool = False) -> dict[R, int]:
     """Number of productions of each rule's smallest derivation; unproductive rules are left out.
 
-    Knuth's generalisation of Dijkstra's algorithm: rules are settled in order of their size.
+    With `depth`, productions on the longest path of its flattest derivation instead. Knuth's generalisation of
+    Dijkstra's algorithm: rules are settled in order of their size.
     """
     from heapq import heappop, heappush
 
@@ -54,7 +55,7 @@ def smallest(rows: Mapping[R, Sequence[Sequence[object]]]) -> dict[R, int]:
         settled[rule] = size
         for key in waits[rule]:
             missing[key] -= 1
-            sizes[key] += size
+            sizes[key] = max(sizes[key], 1 + size) if depth else sizes[key] + size
             if not missing[key]:
                 heappush(heap, (sizes[key], order[key[0]], key[0]))
     return settled

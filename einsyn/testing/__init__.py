@@ -1,0 +1,62 @@
+"""Generated networks as tests: strategies for hypothesis, a pytest plugin, contract suites.
+
+    from hypothesis import given
+    from einsyn.testing import architectures
+
+    @given(architectures("einspace", profile="test"))
+    def test_my_exporter(net):
+        net.compare(my_runtime(net.onnx).run(net.inputs))
+
+Names are imported when they are first used. The strategies need hypothesis, the extra `testing`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from einsyn.testing.grammars import grammar_texts, grammars, op_space
+    from einsyn.testing.near_misses import NearMiss, near_misses
+    from einsyn.testing.net import Net
+    from einsyn.testing.strategies import architectures, derivations, mutations
+
+__all__ = [
+    "NearMiss",
+    "Net",
+    "architectures",
+    "derivations",
+    "grammar_texts",
+    "grammars",
+    "mutations",
+    "near_misses",
+    "op_space",
+]
+
+_HOME = {
+    "grammars": ("grammar_texts", "grammars", "op_space"),
+    "near_misses": ("NearMiss", "near_misses"),
+    "net": ("Net",),
+    "strategies": ("architectures", "derivations", "mutations"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'einsyn.testing' has no attribute {name!r}")
+    try:
+        loaded = import_module(f"einsyn.testing.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        message = f"einsyn.testing.{name} needs hypothesis: pip install 'einsyn[testing]'"
+        raise ModuleNotFoundError(message, name="hypothesis") from None
+    for each in _HOME[module]:
+        globals()[each] = getattr(loaded, each)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

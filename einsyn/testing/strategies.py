@@ -1,0 +1,190 @@
+"""Hypothesis strategies over a search space: derivations, networks, and pairs that differ in one place.
+
+Every draw is a choice of the grammar by its weights, and every example is well typed and within the limits: what does
+not fit is repaired, not filtered (see `einsyn.testing.drawing`). Failures shrink to the smallest derivation that fails.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from einsyn.architecture import Architecture
+from einsyn.derivation.choosers import tree_of
+from einsyn.derivation.tree import Derivation, Token
+from einsyn.diagnostics import Diagnostic
+from einsyn.elaborate.viability import drawn
+from einsyn.errors import SamplingError
+from einsyn.space import Space
+from einsyn.testing.drawing import DrawnChooser, settle
+from einsyn.testing.net import Net
+from einsyn.testing.options import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from einsyn.elaborate.elaborate import Elaboration
+    from einsyn.elaborate.limits import Limits
+    from einsyn.testing.options import Draw
+
+    Require = Callable[[Architecture], bool]
+
+T = TypeVar("T")
+
+# Productions of a derivation where neither the space nor the test says otherwise: tests want many small networks.
+MAX_SIZE: Final = 50
+# How many places of a derivation are tried for a change.
+PLACES: Final = 8
+
+
+class Source:
+    """A space to draw from, under limits.
+
+    Args:
+        space: a space, or the name or path of one.
+        require: what else an architecture must be.
+        settings: `input`, `params`, `profile` as for `einsyn.load`, and limits.
+
+    Raises:
+        SamplingError: S001 every derivation is larger or deeper than the limits allow.
+    """
+
+    def __init__(self, space: Space | str | Path, require: Require | None, settings: Mapping[str, Any]) -> None:
+        given = dict(settings)
+        if not isinstance(space, Space):
+            from einsyn.loading import load
+
+            names = ("input", "params", "profile")
+            space = load(space, **{name: given.pop(name) for name in names if name in given})
+        self.space = space
+        self.options = Options(space)
+        bounds = space.bounds(given)
+        self.limits: Limits = bounds.merged({"max_size": MAX_SIZE}) if bounds.max_size is None else bounds
+        self.require = require
+        advice, start = self.options.viability, space.grammar.start
+        for name, least in (("max_size", advice.sizes[start]), ("max_depth", advice.depths[start])):
+            most = getattr(self.limits, name)
+            if most is not None and most < least:
+                raise SamplingError(
+                    Diagnostic("S001", f"no derivation of `{space.name}` is within {name}={most}; the least is {least}")
+                )
+
+    def architecture(self, outcome: Elaboration) -> Architecture:
+        """What an elaboration without a cause stands for."""
+        return Architecture(self.space, outcome)
+
+    def accepts(self, outcome: Elaboration) -> bool:
+        """Whether it is what the test requires."""
+        return self.require is None or self.require(self.architecture(outcome))
+
+    def draw(self, draw: Draw) -> Architecture:
+        """An architecture."""
+        found = settle(self.options, DrawnChooser(draw, self.options, self.limits), self.limits, self.accepts)
+        return reject() if found is None else self.architecture(found)
+
+
+def derivations(
+    space: Space | str | Path, *, require: Require | None = None, **settings: Any
+) -> st.SearchStrategy[Derivation]:
+    """Well-typed derivations of a space within the limits.
+
+    Args:
+        space: a space, or the name or path of one.
+        require: what else the architecture must be; refusing most of them makes the strategy slow.
+        **settings: for a name or path `input`, `params` and `profile` as for `einsyn.load`; for all `max_params`,
+            `max_macs` and the other limits. `max_size` is 50 where neither the space nor the test says otherwise.
+
+    Raises:
+        EinsynError: the space or a limit is wrong.
+    """
+    return _drawn(Source(space, require, settings), lambda a: a.derivation)
+
+
+def architectures(
+    space: Space | str | Path, *, require: Require | None = None, seed: int = 0, batch: int = 2, **settings: Any
+) -> st.SearchStrategy[Net]:
+    """Networks of a space: text, module, ONNX bytes and example inputs in one object, each made when asked for.
+
+    Args:
+        space: as for `derivations`.
+        require: as there.
+        **settings: as there.
+        seed: of weights and inputs.
+        batch: the batch size of the inputs.
+    """
+    return _drawn(Source(space, require, settings), lambda a: Net(a, seed, batch))
+
+
+class Mutation(NamedTuple):
+    """Two architectures that differ below one node.
+
+    Args:
+        before: what was drawn first.
+        after: the same with another subtree at `path`.
+        path: child numbers from the root.
+    """
+
+    before: Architecture
+    after: Architecture
+    path: tuple[int, ...]
+
+
+def mutations(
+    space: Space | str | Path, *, require: Require | None = None, **settings: Any
+) -> st.SearchStrategy[Mutation]:
+    """Pairs of an architecture and a changed one, both well typed and within the limits.
+
+    Args:
+        space: as for `derivations`.
+        require: as there.
+        **settings: as there.
+    """
+    return _mutations(Source(space, require, settings))
+
+
+# Not `map`: hypothesis would show the function in place of what it gives.
+@st.composite
+def _drawn(draw: st.DrawFn, source: Source, made: Callable[[Architecture], T]) -> T:
+    return made(source.draw(draw))
+
+
+@st.composite
+def _mutations(draw: st.DrawFn, source: Source) -> Mutation:
+    before = source.draw(draw)
+    tree = before.derivation
+    for path in places(draw, tree):
+        chooser = DrawnChooser(draw, source.options, source.limits, given=tree, hole=path)
+
+        def changed(outcome: Elaboration) -> bool:
+            return tree_of(outcome.root) != tree and source.accepts(outcome)
+
+        found = settle(source.options, chooser, source.limits, changed)
+        if found is not None:
+            return Mutation(before, source.architecture(found), path)
+    return reject()
+
+
+def places(draw: Draw, tree: Derivation) -> Iterator[tuple[int, ...]]:
+    """Some nodes of a tree where there is something else to choose, one after the other; the smallest come first.
+
+    Raises:
+        SamplingError: S002 the tree is all that can be chosen.
+    """
+    open_ = [(node.size if isinstance(node, Derivation) else 0, path) for path, node in tree.walk() if is_open(node)]
+    if not open_:
+        raise SamplingError(Diagnostic("S002", "nothing can be changed: the space has a single derivation"))
+    paths = [path for _, path in sorted(open_)]
+    for _ in range(min(PLACES, len(paths))):
+        path = draw(st.sampled_from(paths))
+        paths.remove(path)
+        yield path
+
+
+def is_open(node: Derivation | Token) -> bool:
+    """Whether something else could stand in place of a node."""
+    if isinstance(node, Token):
+        return len(drawn(node.symbol.domain)) > 1
+    return len(node.production.rule.drawable) > 1

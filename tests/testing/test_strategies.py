@@ -1,0 +1,221 @@
+"""The strategies: what they give is what the space allows, all of it, and shrinks to the smallest."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import Phase, find, given, settings
+from small_spaces import small_space
+
+import einsyn
+from einsyn.derivation.enumerate import derivations as enumerated
+from einsyn.derivation.tree import Derivation, Token
+from einsyn.errors import ArchitectureError, InfeasibleError, SamplingError
+from einsyn.ops import OPS
+from einsyn.testing import NearMiss, Net, architectures, derivations, mutations, near_misses, op_space
+from einsyn.testing.options import TICKETS, tickets
+from einsyn.testing.strategies import Mutation
+
+EINSPACE = einsyn.load("einspace", profile="test")
+# Of 4 * 4 * 2 * 2 pairs of widths and joins only those type-check whose widths are equal or that concatenate.
+JOINED = """//@ input x f32[B, s:6, d:8]
+start: join "(" body "," body ")" -> joined
+body: "l" W -> linear | "g" W "/" A -> grouped | "i" -> identity
+join: "add" -> add | "cat" -> concat_last
+W: "4" | "8" | "2" | "3"
+A: "1" | "2"
+//@ define joined(join, a, b)(x) = join(a(x), b(x))
+//@ define concat_last()(x, y) = concat(-1)(x, y)
+//@ define grouped(n, axis)(x) = group(n, axis)(x)[0]
+"""
+
+
+def every(strategy: Any, n: int = 100, **options: Any) -> list[Any]:
+    """The examples of one deterministic run."""
+    found: list[Any] = []
+
+    @settings(max_examples=n, deadline=None, derandomize=True, database=None, **options)
+    @given(strategy)
+    def collect(example: Any) -> None:
+        found.append(example)
+
+    collect()
+    return found
+
+
+def smallest(strategy: Any, condition: Any, seed: int = 0) -> Any:
+    shrinking = settings(max_examples=3000, deadline=None, database=None, phases=[Phase.generate, Phase.shrink])
+    return find(strategy, condition, settings=shrinking, random=random.Random(seed))
+
+
+def text_of(derivation: Derivation) -> str:
+    return derivation.text(EINSPACE.grammar.spacing)
+
+
+def test_derivations_are_architectures_within_the_limits() -> None:
+    drawn = every(derivations(EINSPACE, max_params=20_000, max_macs=400_000, max_size=24, max_depth=9), 300)
+    assert len({text_of(d) for d in drawn}) > 100
+    for derivation in drawn:
+        architecture = EINSPACE.check(derivation, max_params=20_000, max_macs=400_000, max_size=24, max_depth=9)
+        assert math.isfinite(architecture.log_prob)
+
+
+def test_what_a_test_requires_holds() -> None:
+    for net in every(architectures(EINSPACE, require=lambda a: "softmax" in a.ops and a.params % 2 == 0), 60):
+        assert "softmax" in net.architecture.ops
+        assert net.architecture.params % 2 == 0
+
+
+def test_other_inputs_and_parameters() -> None:
+    (shape,) = {
+        (tuple(net.architecture.output[0]), net.inputs["image"].shape)
+        for net in every(architectures("einspace", input="c:3,l:24", params={"classes": 7}, batch=3, max_size=12), 20)
+    }
+    assert shape == (("B", 7), (3, 3, 24))
+
+
+def test_all_architectures_of_a_small_space_are_drawn() -> None:
+    space = small_space(JOINED)
+    valid = {architecture.derivation for architecture in space.enumerate()}
+    assert 0 < len(valid) < space.count()
+    assert set(every(derivations(space), 1500)) == valid
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_all_architectures_of_a_size_are_drawn(size: int) -> None:
+    space = small_space(
+        '//@ input x f32[B, d:4]\nstart: "a" -> relu | "(" start start ")" -> seq | W -> linear\n'
+        'W: "1" | "2" //@ p 0 1\n'
+    )
+    # Fewer productions than the largest size end a derivation early; the largest must be reached too.
+    assert set(every(derivations(space, max_size=size), 1500)) == set(enumerated(space.grammar, size))
+
+
+def test_the_same_data_gives_the_same_derivations() -> None:
+    assert every(derivations(EINSPACE), 60) == every(derivations(EINSPACE), 60)
+
+
+def test_weights_are_followed() -> None:
+    space = small_space(
+        '//@ input x f32[B, d:4]\nstart: a a a a a a a a -> seq\na: "a" -> relu //@ p 0.8\n | W -> linear //@ p 0.15\n'
+        ' | "c" -> tanh //@ p 0.05\nW: "1" | "2" //@ p 0.75 0.25\n'
+    )
+    names: Counter[str] = Counter()
+    widths: Counter[str] = Counter()
+    for derivation in every(derivations(space), 800, phases=[Phase.generate]):
+        names.update(n.production.name for n in derivation.nodes() if isinstance(n, Derivation) and n.production.alias)
+        widths.update(n.text for n in derivation.nodes() if isinstance(n, Token))
+    total = names.total() - names["seq"]
+    # Hypothesis repeats itself on purpose, so its frequencies are near the weights and not at them.
+    for name, probability in (("relu", 0.8), ("linear", 0.15), ("tanh", 0.05)):
+        assert abs(names[name] / total - probability) < 0.1
+    assert abs(widths["1"] / widths.total() - 0.75) < 0.1
+
+
+@pytest.mark.parametrize("weights", [(1, 1), (1, 2, 3), (8, 0.32, 0.68), (1, 99), (1, 9999), (1, 3, 7, 11, 13)])
+def test_tickets_are_shares_of_the_weights(weights: tuple[float, ...]) -> None:
+    exact = [Fraction(str(w)) for w in weights]
+    drawn = tickets(tuple(range(len(exact))), exact)
+    assert list(drawn) == sorted(drawn)
+    assert len(drawn) == TICKETS
+    for i, weight in enumerate(exact):
+        wanted = TICKETS * weight / sum(exact)
+        # Each is rounded by less than a half, the largest takes what the others leave.
+        assert drawn.count(i) == wanted or (drawn.count(i) and abs(drawn.count(i) - wanted) <= len(exact) / 2)
+
+
+@pytest.mark.parametrize(
+    ("sought", "like"),
+    [
+        (("softmax",), "(identity;softmax)"),
+        (("clone8",), "branch(clone8,identity,add)"),
+        (("im2col", "col2im"), "route(im2col(1,1,0),identity,col2im)"),
+        (("concat/3", "linear16"), "branch(clone2,identity,linear16,concat/3)"),
+    ],
+)
+def test_failures_shrink_to_the_smallest_derivation(sought: tuple[str, ...], like: str) -> None:
+    found = smallest(derivations(EINSPACE), lambda d: all(part in text_of(d) for part in sought))
+    # Others are as small.
+    assert found.size <= EINSPACE.derivation(like).size, text_of(found)
+
+
+def test_a_large_domain_is_drawn_from_end_to_end_and_shrinks() -> None:
+    space = small_space(
+        "//@ input x f32[B, d:4]\nstart: W -> linear\nW: /[1-9][0-9]*/ //@ int 1..5000\n//@ max_params 60000\n"
+    )
+    strategy = derivations(space, max_params=None)
+    widths = [int(d.text(space.grammar.spacing)) for d in every(strategy, 300)]
+    assert min(widths) == 1
+    assert max(widths) == 5000
+    assert smallest(strategy, lambda d: int(d.text(space.grammar.spacing)) > 700).text(space.grammar.spacing) == "701"
+
+
+def test_mutations_differ_below_one_node() -> None:
+    changed: list[Mutation] = every(mutations(EINSPACE, max_params=50_000), 150)
+    for before, after, path in changed:
+        assert before.text != after.text
+        assert before.derivation.replace(path, after.derivation.at(path)) == after.derivation
+        for architecture in (before, after):
+            assert EINSPACE.parse(architecture.text, max_params=50_000, max_size=50).text == architecture.text
+    assert len({len(m.path) for m in changed}) > 3
+
+
+def test_near_misses_are_refused() -> None:
+    missed: list[NearMiss] = every(near_misses(EINSPACE), 200)
+    for text, code, derivation, near in missed:
+        refusal = ArchitectureError if derivation is None else InfeasibleError
+        with pytest.raises(refusal) as caught:
+            EINSPACE.parse(text)
+        assert caught.value.code == code
+        assert near.text != text
+        assert derivation is None or EINSPACE.derivation(text) == derivation
+    assert {m.code[0] for m in missed} >= {"A", "T"}
+
+
+def test_a_space_whose_texts_all_type_check_has_near_misses_outside_the_language() -> None:
+    cells = every(near_misses("nasbench201", profile="test"), 60)
+    assert {m.code[0] for m in cells} == {"A"}
+
+
+def test_a_net_holds_what_a_test_needs() -> None:
+    net: Net
+    for net in every(architectures(EINSPACE, max_size=14), 10):
+        assert net.text in repr(net)
+        assert not net.module.training
+        net.compare(net.outputs)
+        if not net.stable:
+            continue
+        with pytest.raises(AssertionError, match="output 0 differs by"):
+            net.compare([array + 1 + 0.1 * abs(array).max() for array in net.outputs])
+        with pytest.raises(AssertionError, match="the shape"):
+            net.compare([array[:1] for array in net.outputs])
+        with pytest.raises(AssertionError, match="0 outputs"):
+            net.compare([])
+        with pytest.raises(AssertionError, match="not finite"):
+            net.compare([array * math.nan for array in net.outputs])
+
+
+def test_limits_that_nothing_meets_are_an_error() -> None:
+    with pytest.raises(SamplingError, match="max_size=3"):
+        derivations(EINSPACE, max_size=3)
+    with pytest.raises(einsyn.UsageError):
+        derivations(EINSPACE, max_parameters=3)
+
+
+def test_nothing_to_change_is_an_error() -> None:
+    with pytest.raises(SamplingError, match="nothing can be changed"):
+        every(mutations(small_space('//@ input x f32[B, d:4]\nstart: "a" -> relu\n')))
+
+
+def test_every_operation_of_the_registry_is_met() -> None:
+    met: set[str] = set()
+    for shape in ("f32[B, c:4, h:6, w:6]", "f32[B, s:6, d:8]", "i64[B, t:7]"):
+        space = small_space(op_space(shape))
+        met |= {name for net in every(architectures(space, max_size=24), 400) for name in net.architecture.ops}
+    # Rare are operations that want an axis of size 1, another factorisation or odd sizes.
+    assert len(met) > 0.85 * len(OPS)
