@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 1
 _ATTEMPTS: Final = 300
-# Sizes know nothing of types: this share of the largest size is kept for what types make larger, but not always.
-_RESERVE: Final = 3
+# Sizes know nothing of types: a third of the largest size, less this, is kept for what types make larger; not always.
+_SMALL: Final = 3
 _WITH_RESERVE: Final = (True,) * 15 + (False,)
 
 
@@ -84,7 +84,7 @@ class DrawnChooser(Chooser):
         self._plans = options.space.program.plans
         self._max_size = limits.nodes
         self._max_depth = limits.max_depth
-        self._reserve = limits.nodes // _RESERVE if draw(st.sampled_from(_WITH_RESERVE)) else 0
+        self._reserve = max(0, limits.nodes // 3 - _SMALL) if draw(st.sampled_from(_WITH_RESERVE)) else 0
         self._given = given
         self._hole = hole
         self._typed = typed
