@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' \
-	  hypothesis pyright pytest pytest-xdist ruff
+	  pyright pytest pytest-xdist ruff
 	touch $(STAMP)
 
 demo: $(STAMP)

@@ -149,7 +149,8 @@ class Runner:
                 for line, shown in sessions(block.body):
                     status, said = self.command(line)
                     assert matches(shown, said), f"{place}: $ {line}\nshown:\n{shown}\nis:\n{said}"
-                    assert (status != 0) == ("error[" in said), f"{place}: $ {line}\nexit status {status}\n{said}"
+                    refused = "error[" in said or re.search(r"^\d+ failed", said, re.MULTILINE) is not None
+                    assert (status != 0) == refused, f"{place}: $ {line}\nexit status {status}\n{said}"
             elif block.kind == "python":
                 printed = self.python(block.body, place)
                 continue
@@ -169,6 +170,7 @@ def refreshed(text: str, runner: Runner, name: str) -> str:
     for match in FENCE.finditer(text):
         body, kind = match["body"], match["kind"]
         new = body
+        snippet = kind == "python" and match["file"] is None
         if kind == "console":
             new = ""
             for line, shown in sessions(body):
@@ -176,9 +178,9 @@ def refreshed(text: str, runner: Runner, name: str) -> str:
                 new += "\n".join([f"$ {line}", *said.strip("\n").splitlines()]) + "\n"
         elif kind == "text" and printed is not None and not text[end : match.start()].strip("`\n "):
             new = body if matches(body, printed) else printed
-        elif kind != "python":
+        elif not snippet:
             runner.page(match.group(), name)
-        printed = runner.python(body, name) if kind == "python" else None
+        printed = runner.python(body, name) if snippet else None
         parts += [text[end : match.start("body")], new]
         end = match.end("body")
     return "".join([*parts, text[end:]])
