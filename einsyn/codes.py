@@ -69,6 +69,10 @@ LIMIT_CODES: Final[dict[str, str]] = {
     "L009": "loops are nested too deeply",
 }
 
+ANALYSIS_CODES: Final[dict[str, str]] = {
+    "G121": "no weights of the recursive rules give the wanted expected size",
+}
+
 SAMPLING_CODES: Final[dict[str, str]] = {
     "S001": "too many draws in a row were rejected",
     "S002": "fewer different architectures exist, or were found, than were asked for",
@@ -101,6 +105,8 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U014": "an option is not of the form NAME=VALUE, or gives a name twice",
     "U015": "there is no operation of that name",
     "U016": "a plugin cannot be imported",
+    "U017": "the file of a plot is no `.svg` file",
+    "U018": "a wanted expected size is no number above 0",
 }
 
 INTERNAL_CODES: Final[dict[str, str]] = {
@@ -115,6 +121,7 @@ TABLES: Final[tuple[dict[str, str], ...]] = (
     DEFINITION_CODES,
     VALUE_CODES,
     LIMIT_CODES,
+    ANALYSIS_CODES,
     SAMPLING_CODES,
     FILE_CODES,
     USAGE_CODES,

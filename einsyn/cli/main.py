@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
+from einsyn.cli.analyze import analyze
 from einsyn.cli.check import check
 from einsyn.cli.compile import compile_
 from einsyn.cli.enumerate import enumerate_
@@ -39,6 +40,7 @@ app.command("check")(check)
 app.command("compile")(compile_)
 app.command("show")(show)
 app.command("profile")(profile)
+app.command("analyze")(analyze)
 
 # What typer raises for a wrong command line; it exports only the leaves of that family.
 _CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.derivation.text import join, read
@@ -169,6 +170,17 @@ class Derivation:
         Summed exactly (Shewchuk's algorithm, `math.fsum`), so it does not depend on the order.
         """
         return math.fsum(read(self)[1])
+
+    @property
+    def probability(self) -> Fraction:
+        """The exact probability of this tree under the grammar, unconditioned."""
+        found = Fraction(1)
+        for node in self.nodes():
+            if isinstance(node, Token):
+                found *= node.symbol.domain.probability(node.index)
+            else:
+                found *= node.production.probability
+        return found
 
     def text(self, spacing: Spacing) -> str:
         """The canonical text."""
