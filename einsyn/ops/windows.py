@@ -57,7 +57,15 @@ def bordered(
     if border == "circular":  # Pad knows it from opset 19 on only
         sides = zip(sizes, before, after, strict=True)
         return gathered(ctx, x, [np.pad(np.arange(n), pair, mode="wrap") for n, *pair in sides])
-    return ctx.node("Pad", [x, ctx.integers([0, 0, *before, 0, 0, *after])], mode=BORDERS[border])
+    if border != "zeros":
+        return ctx.node("Pad", [x, ctx.integers([0, 0, *before, 0, 0, *after])], mode=BORDERS[border])
+    # onnxruntime moves a plain border of zeros into a MaxPool that follows, where it never wins (its issue 24737). It
+    # leaves alone a Pad that names its axes, and one whose zero is no constant.
+    if ctx.opset >= 18:
+        axes = ctx.integers([2 + i for i in range(len(sizes))])
+        return ctx.node("Pad", [x, ctx.integers([*before, *after]), "", axes])
+    zero = ctx.node("CastLike", [ctx.node("ConstantOfShape", [ctx.node("Shape", [x], start=0, end=0)]), x])
+    return ctx.node("Pad", [x, ctx.integers([0, 0, *before, 0, 0, *after]), zero])
 
 
 def gathered(ctx: OnnxContext, x: str, tables: Sequence[NDArray[np.int64]]) -> str:
