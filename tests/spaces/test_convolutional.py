@@ -83,3 +83,23 @@ def test_spaces_read_like_their_papers(name: str) -> None:
     assert all(len(line) <= 120 for line in lines)
     assert any(line.startswith("//@ cite arXiv:") for line in lines)
     assert einsyn.load(name).refs
+
+
+# Options that no row of the table has, with the parameters of those nets in timm 1.0.31 (224 x 224, 1000 classes).
+OPTIONS = [
+    ("resnet", "deep bottleneck(1x64) d [3x64] [4x128] [6x256] [3x512]", 25_576_264),  # resnet50d
+    ("resnet", "imagenet res2net(14w8s) [3x64] [4x128] [6x256] [3x512]", 25_059_816),  # res2net50_14w_8s
+    ("resnet", "pre imagenet basic [2x64] [2x128] [2x256] [2x512]", 11_687_720),  # resnetv2_18
+    ("vgg", "plain [1x64] [1x128] [2x256] [2x512] [2x512] fc4096 fc4096", 132_863_336),  # vgg11
+    ("densenet", "imagenet k48 bottleneck compress0.5 [6] [12] [36] [24]", 28_681_000),  # densenet161
+    ("vovnet", "osa5 id ese [1x128>256] [1x160>512] [2x192>768] [2x224>1024]", 24_568_936),  # ese_vovnet39b
+    ("vovnet", "osa3 dw id ese [1x128>256] [1x160>512] [1x192>768] [1x224>1024]", 6_543_080),  # ese_vovnet19b_dw
+    ("csp", "csp1 resnext32 [3x256] [3x512] [5x1024] [2x2048]", 20_569_896),  # cspresnext50
+    ("repvgg", "repvgg(a=2.0, b=4.0, 4-6-16-1, g4)", 39_966_056),  # repvgg_b1g4
+    ("regnet", "y(w0=80, wa=42.63, wm=2.66, d=21, g=24)", 19_436_338),  # regnety_032
+]
+
+
+@pytest.mark.parametrize(("space", "text", "params"), OPTIONS)
+def test_options_have_the_published_parameters(space: str, text: str, params: int) -> None:
+    assert einsyn.load(space, input="3x224x224").parse(text).params == params
