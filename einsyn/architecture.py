@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from einsyn.derivation.choosers import tree_of
-from einsyn.derivation.text import join, read
+from einsyn.derivation.choosers import TreeChooser
 from einsyn.derivation.tree import digest
+from einsyn.elaborate.elaborate import Elaboration
+from einsyn.elaborate.limits import NO_LIMITS
 
 if TYPE_CHECKING:
     from pathlib import Path as FilePath
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from einsyn.backends.torch_source import TorchSource
     from einsyn.backends.verify import Verification
     from einsyn.derivation.tree import Derivation
-    from einsyn.elaborate.elaborate import Elaboration
+    from einsyn.elaborate.summaries import Walk
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import Size
     from einsyn.space import Space
@@ -31,9 +32,9 @@ class Architecture:
     tensor; torch and onnx are imported when a module or a model is asked for.
     """
 
-    def __init__(self, space: Space, elaboration: Elaboration, derivation: Derivation | None = None) -> None:
+    def __init__(self, space: Space, found: Elaboration | Walk, derivation: Derivation | None = None) -> None:
         self.space = space
-        self._elaboration = elaboration
+        self._found = found
         if derivation is not None:
             self.derivation = derivation
 
@@ -48,10 +49,15 @@ class Architecture:
 
     @cached_property
     def _read(self) -> tuple[str, float]:
-        from math import fsum
+        return self._found.read(self.space.grammar.spacing)
 
-        tokens, logs = read(self._elaboration.root)
-        return join(tokens, self.space.grammar.spacing), fsum(logs)
+    @cached_property
+    def _whole(self) -> Elaboration:
+        """The elaboration, made up for where the architecture was drawn without one."""
+        if isinstance(self._found, Elaboration):
+            return self._found
+        # It was within the limits that it was drawn with.
+        return self.space.elaborate(TreeChooser(self.derivation), NO_LIMITS)
 
     @property
     def text(self) -> str:
@@ -66,12 +72,12 @@ class Architecture:
     @property
     def size(self) -> int:
         """Number of productions."""
-        return self._elaboration.size
+        return self._found.size
 
     @property
     def depth(self) -> int:
         """Productions on the longest path."""
-        return self._elaboration.depth
+        return self._found.depth
 
     @cached_property
     def hash(self) -> str:
@@ -81,33 +87,33 @@ class Architecture:
     @property
     def params(self) -> int:
         """Number of learned scalars of the unrewritten graph; buffers are not counted."""
-        return self._elaboration.trace.params
+        return self._found.params
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of convolutions and matrix products at batch 1, biases excluded."""
-        return self._elaboration.trace.macs
+        return self._found.macs
 
     @cached_property
     def memory(self) -> int:
         """Predicted peak of live activations at batch 1 plus weights and buffers, in bytes."""
-        known = self._elaboration.memory
+        known = self._whole.memory
         return self.graph.memory if known is None else known
 
     @property
     def output(self) -> list[list[Size]]:
         """The shape of every output, the batch as the symbol `B`."""
-        return [t.type.shape for t in self._elaboration.outputs]
+        return [t.shape for t in self._found.output_types]
 
     @cached_property
     def derivation(self) -> Derivation:
         """The derivation tree."""
-        return tree_of(self._elaboration.root)
+        return self._found.derivation()
 
     @cached_property
     def graph(self) -> Graph:
         """The typed graph as elaborated, before any rewriting."""
-        return self._elaboration.graph()
+        return self._whole.graph()
 
     @cached_property
     def canonical(self) -> str:
@@ -122,7 +128,7 @@ class Architecture:
         from collections import Counter
 
         found: Counter[str] = Counter()
-        pending = [record[0] for record in self._elaboration.trace.written_out()]
+        pending = [record[0] for record in self._whole.trace.written_out()]
         while pending:
             op = pending.pop()
             found[op.name] += 1

@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from einsyn.architecture import Architecture
-from einsyn.derivation.choosers import RandomChooser
+from einsyn.derivation.choosers import RandomChooser, Recall
 from einsyn.diagnostics import Diagnostic
+from einsyn.elaborate.summaries import Walk
 from einsyn.errors import SamplingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from einsyn.elaborate.infeasible import Infeasible
     from einsyn.elaborate.limits import Limits
+    from einsyn.ir.mismatch import Reason
     from einsyn.space import Space
 
 _SHOWN_CAUSES = 5
-_KEPT_CAUSES = 5_000
+_KEPT_CAUSES = 50_000
 
 
 class Sampler:
@@ -43,26 +44,38 @@ class Sampler:
     ) -> None:
         self._space = space
         self._limits = limits
-        self._chooser = RandomChooser(Random(seed))
+        self._numbers = Recall(Random(seed))
+        self._chooser = RandomChooser(self._numbers)
+        self._summaries = space.summaries(limits)
         self._max_tries = max_tries
         self._seen: set[str] | None = set() if unique else None
         self.accepted = 0
         self.rejected = 0
         self.repeated = 0
-        self._causes: Counter[tuple[str, str]] = Counter()
+        # By the reason itself where the same one comes again and again; its text may not have been written yet.
+        self._causes: Counter[Reason | tuple[str, str]] = Counter()
+        self._merged: Counter[tuple[str, str]] = Counter()
 
     def __iter__(self) -> Iterator[Architecture]:
         return self
 
     def __next__(self) -> Architecture:
         space, chooser, limits = self._space, self._chooser, self._limits
+        numbers, summaries = self._numbers, self._summaries
         for _ in range(self._max_tries):
-            outcome = space.elaborate(chooser, limits)
-            if outcome.cause is not None:
-                self._reject(outcome.cause)
-                outcome.root.dismantle()
+            numbers.begin()
+            found: Any = summaries.walk(numbers) if summaries.worthwhile else None
+            if found is None:
+                # The same numbers again, with the whole elaborated: the same draw.
+                found = space.elaborate(chooser, limits)
+                if found.cause is not None:
+                    self._reject((found.cause.code, found.cause.message))
+                    found.root.dismantle()
+                    continue
+            elif found.__class__ is not Walk:
+                self._reject(found)
                 continue
-            architecture = Architecture(space, outcome)
+            architecture = Architecture(space, found)
             if self._seen is not None:
                 if architecture.text in self._seen:
                     self.repeated += 1
@@ -72,11 +85,11 @@ class Sampler:
             return architecture
         raise SamplingError(self._gave_up())
 
-    def _reject(self, cause: Infeasible) -> None:
+    def _reject(self, cause: Reason | tuple[str, str]) -> None:
         self.rejected += 1
-        key = (cause.code, cause.message)
-        if key in self._causes or len(self._causes) < _KEPT_CAUSES:
-            self._causes[key] += 1
+        self._causes[cause] += 1
+        if len(self._causes) > _KEPT_CAUSES:
+            self._merge()
 
     @property
     def acceptance(self) -> float:
@@ -86,10 +99,14 @@ class Sampler:
 
     def causes(self) -> list[tuple[str, str, int]]:
         """Why draws were rejected, the commonest first: code, message with numbers left out, how often."""
-        merged: Counter[tuple[str, str]] = Counter()
-        for (code, message), count in self._causes.items():
-            merged[code, re.sub(r"\b\d[\d.*]*", "N", message)] += count
-        return [(code, message, count) for (code, message), count in merged.most_common()]
+        self._merge()
+        return [(code, message, count) for (code, message), count in self._merged.most_common()]
+
+    def _merge(self) -> None:
+        for cause, count in self._causes.items():
+            code, message = cause if isinstance(cause, tuple) else (cause.code, cause.message)
+            self._merged[code, re.sub(r"\b\d[\d.*]*", "N", message)] += count
+        self._causes.clear()
 
     def explanation(self) -> list[str]:
         """The causes as lines to print."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import TreeChooser
@@ -13,6 +13,7 @@ from einsyn.derivation.tree import Derivation, Token
 from einsyn.diagnostics import Diagnostic, closest
 from einsyn.elaborate.elaborate import Elaboration, elaborate
 from einsyn.elaborate.limits import LIMIT_NAMES, Limits
+from einsyn.elaborate.summaries import Summaries
 from einsyn.errors import InfeasibleError, SamplingError, UsageError
 from einsyn.grammar.analysis import count, count_by_size
 from einsyn.sampling import Sampler
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from einsyn.grammar.model import Grammar, Scalar
     from einsyn.ir.types import TensorType
     from einsyn.references import References
+
+# Limits for which it is kept what is known of draws within them.
+_MOST_SUMMARIES: Final = 4
 
 
 class Space:
@@ -60,6 +64,7 @@ class Space:
         self.output = output
         self.limits = limits
         self.references = references
+        self._summaries: dict[Limits, Summaries] = {}
         # What was given when the space was loaded, for commands that do the same again.
         self.settings: dict[str, Scalar] = {}
 
@@ -99,6 +104,16 @@ class Space:
     ) -> Sampler:
         """An endless iterator of draws, with its acceptance rate and the causes of rejections."""
         return Sampler(self, seed, self.bounds(limits), max_tries=max_tries, unique=unique)
+
+    def summaries(self, limits: Limits) -> Summaries:
+        """What is known of draws within some limits; it grows with every draw."""
+        found = self._summaries.get(limits)
+        if found is None:
+            if len(self._summaries) == _MOST_SUMMARIES:
+                self._summaries.clear()
+            inputs = tuple([t for _, t in self.inputs])
+            found = self._summaries[limits] = Summaries(self.program, inputs, self.output, limits)
+        return found
 
     def sample(
         self, n: int, seed: int = 0, *, unique: bool = False, max_tries: int = 100_000, **limits: int | None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from einsyn.derivation.tree import Derivation, Token
 from einsyn.grammar.model import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from einsyn.derivation.choice import Choice
     from einsyn.grammar.model import Production, Terminal
     from einsyn.ir.types import TensorType
@@ -33,29 +34,97 @@ class Chooser(ABC):
         """
 
 
+class Uniform(Protocol):
+    """A source of numbers, uniform in [0, 1): a `random.Random` or anything like it."""
+
+    def random(self) -> float:
+        """The next number."""
+        ...
+
+
+class Recall:
+    """Uniform numbers that are kept until the draw is over, so that it can be made again with the same ones.
+
+    `numbers[at]` is the next one. After the last stands 1.0, which is none of them.
+
+    Args:
+        source: where they come from.
+    """
+
+    __slots__ = ("_iterator", "_source", "at", "numbers")
+
+    _BLOCK = 2048
+
+    def __init__(self, source: Uniform) -> None:
+        self._source = source.random
+        self.numbers = [1.0]
+        self.at = 0
+        # A list's iterator can be set to a place and asked how much is left; its declared type does not say so.
+        self._iterator: Any = iter(self.numbers)
+
+    def begin(self) -> None:
+        """Start a draw with at least `_BLOCK` numbers ahead; those before it are forgotten."""
+        if len(self.numbers) - self.at <= self._BLOCK:
+            del self.numbers[: self.at]
+            self.at = 0
+            self._extend()
+
+    def random(self) -> float:
+        """The next number."""
+        if self.at == len(self.numbers) - 1:
+            self._extend()
+        number = self.numbers[self.at]
+        self.at += 1
+        return number
+
+    def _extend(self) -> None:
+        source = self._source
+        self.numbers[-1:] = [source() for _ in range(4 * self._BLOCK)]
+        self.numbers.append(1.0)
+        self._iterator = iter(self.numbers)
+
+    def stream(self) -> Callable[[], float]:
+        """A function that gives number after number from `at` on, and the 1.0; `settle` ends it."""
+        self._iterator.__setstate__(self.at)
+        return self._iterator.__next__
+
+    def settle(self) -> bool:
+        """Set `at` behind the numbers that the stream gave; False if the 1.0 was one of them."""
+        left: int = self._iterator.__length_hint__()
+        self.at = len(self.numbers) - left
+        return self.at < len(self.numbers)
+
+
+def weights_of(symbol: Rule | Terminal) -> tuple[tuple[float, ...] | None, int]:
+    """What can be drawn for a symbol: cumulative probabilities (None where all are alike), and how many there are.
+
+    One number in [0, 1) decides, unless there is but one.
+    """
+    if isinstance(symbol, Rule):
+        return symbol.cumulative, len(symbol.drawable)
+    cumulative = symbol.domain.cumulative
+    return cumulative, symbol.domain.drawable if cumulative is None else len(cumulative)
+
+
 class RandomChooser(Chooser):
-    """Draws by the weights of the grammar.
+    """Draws by the weights of the grammar, with one number for every choice that has several answers.
 
     Args:
         random: where all randomness comes from.
     """
 
-    def __init__(self, random: Random) -> None:
-        self._random = random
+    def __init__(self, random: Uniform) -> None:
         self._draw = random.random
 
     def choose(self, rule: Rule | Terminal, types: tuple[TensorType, ...] | None, path: Choice) -> Production | int:
-        symbol: Any = rule  # comparing classes is faster than isinstance, and this runs at every choice
-        if symbol.__class__ is Rule:
-            cumulative = symbol.cumulative
-            if len(cumulative) == 1:
-                return symbol.drawable[0]
-            return symbol.drawable[bisect_right(cumulative, self._draw())]
-        domain = symbol.domain
-        cumulative = domain.cumulative
-        if cumulative is None:
-            return self._random.randrange(domain.drawable)
-        return bisect_right(cumulative, self._draw())
+        cumulative, count = weights_of(rule)
+        if count == 1:
+            number = 0
+        elif cumulative is None:
+            number = int(self._draw() * count)
+        else:
+            number = bisect_right(cumulative, self._draw())
+        return rule.drawable[number] if isinstance(rule, Rule) else number
 
 
 class TreeChooser(Chooser):

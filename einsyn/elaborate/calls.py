@@ -143,7 +143,7 @@ class Calls:
         try:
             return cls.configure(*args, **named)
         except Mismatch as m:
-            raise Infeasible(m.code, m.message, m.hint, origin, span) from None
+            raise Infeasible.of(m, origin, span) from None
 
     def burn(self) -> None:
         """Count an evaluation step; so that what emits nothing ends too."""
@@ -311,9 +311,9 @@ class Calls:
                 f = f.denotation
             elif cls is Bound:
                 if f.key is not None and not self.trace.sharing:
-                    tape = f.code.tapes.get((f.key, *[t.type for t in args]))
-                    if tape is not None:
-                        return self.trace.replay(tape, args, origin, recorded_here=False)
+                    played = self.trace.played(f, args, origin)
+                    if played is not None:
+                        return played
                     taped = f
                 frame = self._enter(f.code, f.args, args, origin, span)
                 return frame if taped is None else self._taped(frame, taped, args)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING
 
 from einsyn.derivation.choice import Choice
+from einsyn.derivation.choosers import tree_of
+from einsyn.derivation.text import join, read
 from einsyn.elaborate.build import build_graph
 from einsyn.elaborate.code import Code, Opcode
 from einsyn.elaborate.frames import Frame
@@ -16,8 +19,10 @@ from einsyn.ir.graph import peak_activation_bytes
 
 if TYPE_CHECKING:
     from einsyn.derivation.choosers import Chooser
+    from einsyn.derivation.tree import Derivation
     from einsyn.elaborate.limits import Limits
     from einsyn.elaborate.program import Program
+    from einsyn.grammar.canonical import Spacing
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import TensorType
 
@@ -48,6 +53,30 @@ class Elaboration:
         self.depth = 0
         self.memory: int | None = None
 
+    @property
+    def params(self) -> int:
+        """Learned scalars."""
+        return self.trace.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at batch 1."""
+        return self.trace.macs
+
+    @property
+    def output_types(self) -> tuple[TensorType, ...]:
+        """The types of the network's outputs."""
+        return tuple([t.type for t in self.outputs])
+
+    def read(self, spacing: Spacing) -> tuple[str, float]:
+        """The canonical text, and the log-probability of the derivation."""
+        tokens, logs = read(self.root)
+        return join(tokens, spacing), fsum(logs)
+
+    def derivation(self) -> Derivation:
+        """The derivation tree."""
+        return tree_of(self.root)
+
     def graph(self) -> Graph:
         """The IR graph; for every operation the derivation node and the place that it came from."""
         return build_graph(self.name, self.input_names, self.inputs, self.trace.written_out(), self.outputs)
@@ -77,15 +106,9 @@ def elaborate(
     result.inputs = tuple([trace.input(t) for _, t in inputs])
     machine = Machine(program.plans, chooser, limits, trace)
     try:
-        arrow: Value = root
-        if program.wrapper is not None:
-            arrow = Bound(program.wrapper, (root,))
-        elif program.main is not None:
-            arrow = _main(machine, program.main, root)
-        result.outputs = _tensors(machine.run_arrow(arrow, result.inputs))
+        result.outputs = network(program, machine, root, result.inputs)
         complete(machine, root)
-        if output is not None:
-            _check_output(result, output)
+        check_output(result.outputs, output, root)
         result.size = machine.size
         result.depth = machine.depth
         _check_memory(result, limits)
@@ -98,6 +121,16 @@ def elaborate(
         result.size = machine.size
         result.depth = machine.depth
     return result
+
+
+def network(program: Program, machine: Machine, root: Choice, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Apply the arrow of the start symbol, wrapped by `main`, to the network's inputs. Raises Infeasible."""
+    arrow: Value = root
+    if program.wrapper is not None:
+        arrow = Bound(program.wrapper, (root,))
+    elif program.main is not None:
+        arrow = _main(machine, program.main, root)
+    return _tensors(machine.run_arrow(arrow, inputs))
 
 
 def _main(machine: Machine, main: Code, root: Choice) -> Value:
@@ -131,13 +164,14 @@ def complete(machine: Machine, root: Choice) -> None:
         pending.extend(reversed(choice.children))
 
 
-def _check_output(result: Elaboration, output: TensorType) -> None:
-    for tensor in result.outputs:
+def check_output(outputs: tuple[Tensor, ...], declared: TensorType | None, root: Choice) -> None:
+    """Compare what comes out with `//@ output`. Raises Infeasible."""
+    if declared is None:
+        return
+    for tensor in outputs:
         t = tensor.type
-        if t.dtype != output.dtype or t.axes != output.axes or t.sizes != output.sizes:
-            raise Infeasible(
-                "T060", f"the output is {t}, the space declares {output}", None, result.root, None, (tensor,)
-            )
+        if t.dtype != declared.dtype or t.axes != declared.axes or t.sizes != declared.sizes:
+            raise Infeasible("T060", f"the output is {t}, the space declares {declared}", None, root, None, (tensor,))
 
 
 def _check_memory(result: Elaboration, limits: Limits) -> None:

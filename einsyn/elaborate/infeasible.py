@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Diagnostic
+from einsyn.ir.mismatch import Reason
 
 if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
     from einsyn.diagnostics import Span
     from einsyn.elaborate.values import Tensor
+    from einsyn.ir.mismatch import Text
 
 
 # What to do where the one who raised it had nothing better to say.
@@ -26,12 +28,12 @@ _HINTS: Final = {
 }
 
 
-class Infeasible(Exception):
+class Infeasible(Reason):
     """The cause that ended an elaboration. Cheap to make: text is put together only when it is shown.
 
     Args:
         code: T (types), V (values of definitions) or L (limits) and three digits.
-        message: one sentence.
+        message: one sentence, or a function that writes it.
         hint: what to do about it.
         origin: the derivation node where it happened.
         span: the place in the grammar or definition.
@@ -41,19 +43,32 @@ class Infeasible(Exception):
     def __init__(
         self,
         code: str,
-        message: str,
-        hint: str | None = None,
+        message: Text,
+        hint: Text | None = None,
         origin: Choice | None = None,
         span: Span | None = None,
         operands: tuple[Tensor, ...] = (),
     ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.hint = hint
+        super().__init__(code, message, hint)
         self.origin = origin
         self.span = span
         self.operands = operands
+
+    @classmethod
+    def of(
+        cls,
+        reason: Reason,
+        origin: Choice | None = None,
+        span: Span | None = None,
+        operands: tuple[Tensor, ...] = (),
+    ) -> Infeasible:
+        """A reason as the cause of a failure at a place."""
+        return cls(reason.code, *reason.texts, origin, span, operands)
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether a limit ended it, rather than types or values."""
+        return self.code.startswith("L")
 
     def diagnostic(self) -> Diagnostic:
         """The cause as a person would want to be told."""

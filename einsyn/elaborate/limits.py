@@ -48,4 +48,5 @@ class Limits:
         return 100_000 + 20 * (self.max_ops if self.max_ops is not None else 10_000_000)
 
 
+NO_LIMITS: Final = Limits(None, None, None, None, None, None)
 LIMIT_NAMES: Final = tuple(f.name for f in fields(Limits))

@@ -98,8 +98,7 @@ class Machine(Calls):
                         _, dst, function, symbol, a, b, span = instruction
                         a, b = regs[a], regs[b]
                         if a.__class__ is Tensor or b.__class__ is Tensor:
-                            op, operands = tensor_binary(symbol, a, b)
-                            regs[dst] = self.emit_all(op, operands, frame.origin, span)
+                            regs[dst] = self.combine(symbol, a, b, frame.origin, span)
                         else:
                             regs[dst] = function(a, b)
                     elif code == _BRANCH:
@@ -229,7 +228,7 @@ class Machine(Calls):
             raise
         except Mismatch as m:  # a function asks a tensor for an axis that it lacks
             span = instruction[-1] if isinstance(instruction[-1], Span) else None
-            raise Infeasible(m.code, m.message, m.hint, frame.origin, span) from None
+            raise Infeasible.of(m, frame.origin, span) from None
 
     def keep(self, frame: Frame, result: Value) -> None:
         """Keep what an application emitted, with its arrow, or with its code where nothing was chosen."""
@@ -294,8 +293,9 @@ class Machine(Calls):
             result.dst = 2
         return result
 
-    def emit_all(self, ops: Any, operands: Any, origin: Choice | None, span: Span | None) -> Any:
-        """Emit a chain of operations, the first on the operands and each other on what came before."""
+    def combine(self, symbol: str, a: Any, b: Any, origin: Choice | None, span: Span | None) -> Any:
+        """Emit what an operator on tensors means: a chain of operations, each on what came before."""
+        ops, operands = tensor_binary(symbol, a, b)
         value = self.trace.emit(ops[0], operands, origin, span)
         for op in ops[1:]:
             assert isinstance(value, Tensor)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
     from einsyn.diagnostics import Span
     from einsyn.elaborate.limits import Limits
-    from einsyn.elaborate.values import Shared
+    from einsyn.elaborate.values import Bound, Shared
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
 
@@ -82,7 +82,7 @@ class Trace:
         types = (inputs[0].type,) if len(inputs) == 1 else tuple([t.type for t in inputs])
         signature = op.known(types)
         if signature.__class__ is Mismatch:
-            raise Infeasible(signature.code, signature.message, signature.hint, origin, span, inputs)
+            raise Infeasible.of(signature, origin, span, inputs)
         owner = None
         if signature.state_bytes:
             owner = self._own(signature, op, origin, span)
@@ -160,6 +160,11 @@ class Trace:
         if self.macs > self.max_macs:
             raise self._too_many_macs(origin, None)
         return replay.result()
+
+    def played(self, arrow: Bound, args: tuple[Tensor, ...], origin: Choice | None) -> Any:
+        """What an arrow in which nothing is chosen gives, where a tape of it is kept with its code; else None."""
+        tape = arrow.code.tapes.get((arrow.key, *[t.type for t in args]))
+        return None if tape is None else self.replay(tape, args, origin, recorded_here=False)
 
     def written_out(self) -> Iterator[Record]:
         """Every operation in order of emission."""

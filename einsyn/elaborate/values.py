@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.ops.op import Op
@@ -120,6 +120,22 @@ class Loop:
         self.axis = axis
         self.arrow = arrow
         self.states = states
+
+
+class Operator(NamedTuple):
+    """An operator of the language as an arrow: on two tensors, or on one where the other side is a number.
+
+    A side is None for a tensor, else the number with its class: 1 and 1.0 are equal.
+    """
+
+    symbol: str
+    left: tuple[type, object] | None
+    right: tuple[type, object] | None
+
+    def sides(self, tensors: tuple[Tensor, ...]) -> list[Any]:
+        """Both operands, given those that are tensors."""
+        remaining = iter(tensors)
+        return [next(remaining) if side is None else side[1] for side in (self.left, self.right)]
 
 
 class Builtin:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Beyond this many values the weights 1/value of `log` are rounded: their exact common denominator is too long.
 EXACT_LOG_LIMIT: Final = 10_000
+# So many equally likely values at most are drawn like weighted ones.
+MAX_LISTED: Final = 256
 
 
 class Domain(ABC):
@@ -46,13 +48,13 @@ class Domain(ABC):
     def index_of(self, text: str) -> int | None:
         """The number of a text, or None if it is not in the language."""
 
-    @property
+    @cached_property
     def cumulative(self) -> tuple[float, ...] | None:
-        """Cumulative probabilities, the last 1.0, or None where the first `drawable` texts are equally likely.
+        """Cumulative probabilities, the last 1.0, or None where many texts, the first `drawable`, are equally likely.
 
         With `u` in [0, 1), text number `bisect_right(cumulative, u)` is a draw.
         """
-        return None
+        return tuple((i + 1) / self.drawable for i in range(self.drawable)) if self.drawable <= MAX_LISTED else None
 
     def probability(self, index: int) -> Fraction:
         """The exact probability of text number `index`."""
@@ -113,9 +115,9 @@ class ListDomain(Domain):
         return self._index.get(text)
 
     @cached_property
-    def cumulative(self) -> tuple[float, ...] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def cumulative(self) -> tuple[float, ...] | None:
         if self._weights is None:
-            return None
+            return super().cumulative
         return tuple(float(s / self._total) for s in accumulate(self._weights))
 
     def probability(self, index: int) -> Fraction:
@@ -184,9 +186,9 @@ class RangeDomain(Domain):
         return sum(self._log_weights)
 
     @cached_property
-    def cumulative(self) -> tuple[float, ...] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def cumulative(self) -> tuple[float, ...] | None:
         if not self.log:
-            return None
+            return super().cumulative
         return tuple(s / self._log_total for s in accumulate(self._log_weights))
 
     def probability(self, index: int) -> Fraction:
@@ -242,7 +244,7 @@ class JoinedDomain(Domain):
         return None
 
     @cached_property
-    def cumulative(self) -> tuple[float, ...] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def cumulative(self) -> tuple[float, ...] | None:
         return self._drawn.cumulative
 
     def probability(self, index: int) -> Fraction:

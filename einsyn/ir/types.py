@@ -6,8 +6,7 @@ batch axis `B` comes first and has no concrete size; a tensor without it is a we
 
 from __future__ import annotations
 
-from math import prod
-from typing import Final
+from typing import Any, Final
 
 from einsyn.ir.mismatch import Mismatch
 
@@ -27,16 +26,8 @@ AXES_OF_KIND: Final[dict[str, tuple[str, ...]]] = {kind: axes for axes, kind in 
 BYTES: Final[dict[str, int]] = {"f64": 8, "f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "bool": 1}
 
 
-class TensorType:
-    """An immutable tensor type, `f32[B, c:3, h:32, w:32]`.
-
-    Args:
-        dtype: one of `BYTES`.
-        axes: axis names in order, without the batch axis.
-        sizes: a positive integer or a symbol for each axis.
-        factors: for each axis its factorisation or None; the product equals the size.
-        batched: whether the tensor has the leading batch axis.
-    """
+class _Fields:
+    """The attributes of a type while it is made: see `TensorType.__new__`."""
 
     __slots__ = ("_hash", "axes", "batched", "bytes", "dtype", "elements", "factors", "sizes")
 
@@ -47,24 +38,48 @@ class TensorType:
     batched: bool
     elements: int  # number of elements at batch 1; a symbol counts as 1
     bytes: int  # their size
+    _hash: int
 
-    def __init__(
-        self,
+
+class TensorType(_Fields):
+    """An immutable tensor type, `f32[B, c:3, h:32, w:32]`.
+
+    Args:
+        dtype: one of `BYTES`.
+        axes: axis names in order, without the batch axis.
+        sizes: a positive integer or a symbol for each axis.
+        factors: for each axis its factorisation or None; the product equals the size.
+        batched: whether the tensor has the leading batch axis.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
         dtype: str,
         axes: tuple[str, ...],
         sizes: tuple[Size, ...],
         factors: tuple[Factors | None, ...] | None = None,
         batched: bool = True,
-    ) -> None:
-        put = object.__setattr__
-        put(self, "dtype", dtype)
-        put(self, "axes", axes)
-        put(self, "sizes", sizes)
-        put(self, "factors", factors if factors is not None else (None,) * len(axes))
-        put(self, "batched", batched)
-        put(self, "elements", prod([n for n in sizes if n.__class__ is not str]))  # type: ignore[misc]  # integers
-        put(self, "bytes", self.elements * BYTES[dtype])
-        put(self, "_hash", hash((dtype, axes, sizes, self.factors, batched)))
+    ) -> TensorType:
+        # Filled in as an object that can still be changed: a third of the time of going around `__setattr__`.
+        self: Any = object.__new__(_Fields)
+        if factors is None:
+            factors = (None,) * len(axes)
+        self.dtype = dtype
+        self.axes = axes
+        self.sizes = sizes
+        self.factors = factors
+        self.batched = batched
+        elements = 1
+        for size in sizes:
+            if size.__class__ is not str:
+                elements *= size  # type: ignore[operator]  # an integer
+        self.elements = elements
+        self.bytes = elements * BYTES[dtype]
+        self._hash = hash((dtype, axes, sizes, factors, batched))
+        self.__class__ = cls
+        return self
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"TensorType is immutable; cannot set {name}")
@@ -121,17 +136,18 @@ class TensorType:
         Raises:
             Mismatch: T002 if the tensor has no such axis.
         """
+        axes = self.axes
         if isinstance(axis, str):
-            if axis in self.axes:
-                return self.axes.index(axis)
-        elif 1 <= axis <= len(self.axes):
+            if axis in axes:
+                return axes.index(axis)
+        elif 0 < axis <= len(axes):
             return axis - 1
-        elif -len(self.axes) <= axis <= -1:
-            return len(self.axes) + axis
+        elif -len(axes) <= axis < 0:
+            return len(axes) + axis
         raise Mismatch(
             "T002",
-            f"{self} has no axis {axis}",
-            hint=f"its axes are {', '.join(f'{i + 1} ({a})' for i, a in enumerate(self.axes)) or 'none'}",
+            lambda: f"{self} has no axis {axis}",
+            lambda: f"its axes are {', '.join(f'{i + 1} ({a})' for i, a in enumerate(self.axes)) or 'none'}",
         )
 
     def size(self, axis: int | str) -> int:
@@ -140,6 +156,10 @@ class TensorType:
         Raises:
             Mismatch: T002 if there is no such axis, T003 if its size is a symbol.
         """
+        return self.sized(axis)[1]
+
+    def sized(self, axis: int | str) -> tuple[int, int]:
+        """The 0-based index and the concrete size of an axis: see `axis` and `size`."""
         i = self.axis(axis)
         size = self.sizes[i]
         if isinstance(size, str):
@@ -148,7 +168,7 @@ class TensorType:
                 f"axis {self.axes[i]} of {self} needs a concrete size",
                 hint=f"give the input a number in place of {size}, for example with --input",
             )
-        return size
+        return i, size
 
     def concrete(self) -> tuple[int, ...]:
         """All sizes as integers (T003 if one is a symbol)."""
@@ -156,13 +176,9 @@ class TensorType:
 
     def resized(self, index: int, size: Size, factors: Factors | None = None) -> TensorType:
         """This type with the axis at 0-based `index` given another size; its factorisation is dropped."""
-        return TensorType(
-            self.dtype,
-            self.axes,
-            (*self.sizes[:index], size, *self.sizes[index + 1 :]),
-            (*self.factors[:index], factors, *self.factors[index + 1 :]),
-            self.batched,
-        )
+        sizes, known = list(self.sizes), list(self.factors)
+        sizes[index], known[index] = size, factors
+        return TensorType(self.dtype, self.axes, tuple(sizes), tuple(known), self.batched)
 
 
 def merge_factors(types: tuple[TensorType, ...], index: int) -> Factors | None:

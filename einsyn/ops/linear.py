@@ -33,8 +33,8 @@ class Linear(Op, name="linear"):
         """The input with the axis of another size."""
         (x,) = types
         needs_float(self, x)
-        x.size(self.axis)
-        return x.resized(x.axis(self.axis), self.width)
+        index, _ = x.sized(self.axis)
+        return x.resized(index, self.width)
 
     def params(self, *types: TensorType) -> Mapping[str, Param]:
         """The matrix, and the vector if there is one."""

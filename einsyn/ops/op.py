@@ -6,9 +6,8 @@ command line and the tests iterate the registry, so everything an operation need
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import BYTES, TensorType
@@ -25,8 +24,7 @@ OPS: dict[str, type[Op]] = {}
 _CACHED_SIGNATURES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """A learned tensor or a buffer of an operation.
 
     Args:
@@ -46,8 +44,7 @@ class Param:
         return prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """What an operation does to given input types.
 
     MACs and bytes are at batch 1; `state_bytes` includes buffers, `output_bytes` is 0 for views.
@@ -99,6 +96,8 @@ class Op:
     _signatures: dict[tuple[TensorType, ...], Signature | Mismatch]
     _instances: ClassVar[dict[tuple[object, ...], Op]]
     _requests: ClassVar[dict[tuple[object, ...], Op]]
+    # Neither parameters nor MACs are declared, so there is no need to ask.
+    _costs_nothing: ClassVar[bool]
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -115,6 +114,7 @@ class Op:
         cls.attributes = found
         cls._instances = {}
         cls._requests = {}
+        cls._costs_nothing = cls.params is Op.params and cls.buffers is Op.buffers and cls.macs is Op.macs
         OPS[name] = cls
 
     def __init__(self, **values: object) -> None:
@@ -237,38 +237,43 @@ class Op:
         """
         found = self.known(types)
         if isinstance(found, Mismatch):
-            raise Mismatch(found.code, found.message, found.hint)
+            raise found.kept()
         return found
 
     def known(self, types: tuple[TensorType, ...]) -> Any:
         """The Signature for these types, or the Mismatch that says why there is none; kept once worked out."""
         found = self._signatures.get(types)
         if found is None:
-            found = self._work_out(types)
+            found = self.work_out(types)
             if len(self._signatures) >= _CACHED_SIGNATURES:
                 self._signatures.clear()
             self._signatures[types] = found
         return found
 
-    def _work_out(self, types: tuple[TensorType, ...]) -> Signature | Mismatch:
+    def work_out(self, types: tuple[TensorType, ...]) -> Signature | Mismatch:
+        """The same for somebody who keeps it."""
         try:
-            self.check_arity(len(types))
+            if len(types) != self.arity:
+                self.check_arity(len(types))
             outputs = self.infer(*types)
-            params = dict(self.params(*types))
-            buffers = dict(self.buffers(*types))
+            results = (outputs,) if isinstance(outputs, TensorType) else tuple(outputs)
+            output_bytes = 0 if self.aliases else sum([t.bytes for t in results])
+            if self._costs_nothing:
+                return Signature(results, {}, {}, 0, 0, 0, output_bytes)
+            params = self.params(*types)
+            buffers = self.buffers(*types)
             macs = self.macs(*types)
         except Mismatch as mismatch:
-            return Mismatch(mismatch.code, mismatch.message, mismatch.hint)
-        results = (outputs,) if isinstance(outputs, TensorType) else tuple(outputs)
-        return Signature(
-            outputs=results,
-            params=params,
-            buffers=buffers,
-            param_count=sum(p.elements for p in params.values()),
-            macs=macs,
-            state_bytes=sum(BYTES[p.dtype] * p.elements for p in (*params.values(), *buffers.values())),
-            output_bytes=0 if self.aliases else sum(t.bytes for t in results),
-        )
+            mismatch.__traceback__ = None  # it would keep the frames alive
+            return mismatch
+        count = state = 0
+        for param in params.values():
+            elements = param.elements
+            count += elements
+            state += elements * BYTES[param.dtype]
+        for buffer in buffers.values():
+            state += buffer.elements * BYTES[buffer.dtype]
+        return Signature(results, params, buffers, count, macs, state, output_bytes)
 
     def with_regions(self, *regions: Graph) -> Op:
         """This operation with the graphs that it owns, as many as `region_count`."""

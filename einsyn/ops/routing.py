@@ -37,19 +37,17 @@ class Permute(Op, name="permute"):
     def infer(self, *types: TensorType) -> TensorType:
         """The input with its sizes moved."""
         (x,) = types
-        if sorted(self.order) != list(range(1, x.rank + 1)):
-            wanted = ", ".join(str(i + 1) for i in range(x.rank))
+        order = self.order
+        positions = range(1, len(x.sizes) + 1)
+        if sorted(order) != list(positions):
             raise Mismatch(
                 "T017",
-                f"`{self}` does not permute the axes of {x}",
-                f"it takes each of {wanted} once" if x.rank else None,
+                lambda: f"`{self}` does not permute the axes of {x}",
+                (lambda: f"it takes each of {', '.join(map(str, positions))} once") if positions else None,
             )
+        sizes, factors = x.sizes, x.factors
         return TensorType(
-            x.dtype,
-            x.axes,
-            tuple(x.sizes[p - 1] for p in self.order),
-            tuple(x.factors[p - 1] for p in self.order),
-            x.batched,
+            x.dtype, x.axes, tuple([sizes[p - 1] for p in order]), tuple([factors[p - 1] for p in order]), x.batched
         )
 
     def passes(self, *types: TensorType) -> tuple[int, ...] | None:
@@ -96,7 +94,7 @@ class Im2col(Op, name="im2col"):
         (x,) = types
         spatial = needs_image(self, x)
         windows = self._windows(len(spatial))
-        places = tuple((axis, slide(self, x, axis, *window)) for axis, window in zip(spatial, windows, strict=True))
+        places = tuple([(axis, slide(self, x, axis, *window)) for axis, window in zip(spatial, windows, strict=True)])
         tokens, features = 1, x.size("c")
         for (_, n), (k, _, _) in zip(places, windows, strict=True):
             tokens, features = tokens * n, features * k
@@ -162,7 +160,7 @@ class Col2im(Op, name="col2im"):
         """The image."""
         (x,) = types
         if x.kind != "sequence":
-            raise Mismatch("T011", f"`col2im` needs a sequence (axes s, d), not {x}")
+            raise Mismatch("T011", lambda: f"`col2im` needs a sequence (axes s, d), not {x}")
         needs_batch(self, x)
         factors = x.factors[0]
         kind = IMAGE_OF_FACTORS.get(tuple(axis for axis, _ in factors)) if factors else None

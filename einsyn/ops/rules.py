@@ -42,7 +42,7 @@ def needs_image(op: Op, x: TensorType) -> tuple[str, ...]:
     if spatial is None:
         raise Mismatch(
             "T011",
-            f"`{op.name}` needs an image (axes c, h, w or c, l), not {x}",
+            lambda: f"`{op.name}` needs an image (axes c, h, w or c, l), not {x}",
             "`col2im` or `as_image1d` makes an image of a sequence" if x.kind == "sequence" else None,
         )
     needs_batch(op, x)
@@ -128,6 +128,8 @@ def same_shapes(op: Op, types: tuple[TensorType, ...]) -> TensorType:
     needs_float(op, *types)
     same_axes(op, types)
     for t in types[1:]:
+        if t is first:
+            continue
         if t.batched != first.batched:
             raise Mismatch(
                 "T014",
@@ -141,7 +143,7 @@ def same_shapes(op: Op, types: tuple[TensorType, ...]) -> TensorType:
                     f"`{op.name}` needs equal shapes; axis {axis} is {a} and {b}",
                     f'`concat("{axis}")` joins tensors that differ in {axis} alone',
                 )
-    if len(types) == 1 or all(t.factors == first.factors for t in types):
+    if all([t is first or t.factors == first.factors for t in types]):
         return first
     factors = tuple(merge_factors(types, i) for i in range(first.rank))
     return TensorType(first.dtype, first.axes, first.sizes, factors, first.batched)

@@ -124,13 +124,12 @@ class Group(Op, name="group"):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """The part's type, n times."""
         (x,) = types
-        size = x.size(self.axis)
-        index = x.axis(self.axis)
+        index, size = x.sized(self.axis)
         if size % self.n:
             raise Mismatch(
                 "T016",
-                f"axis {x.axes[index]}:{size} does not divide into {self.n} groups",
-                f"{size} divides by {', '.join(map(str, divisors(size)))}",
+                lambda: f"axis {x.axes[index]}:{size} does not divide into {self.n} groups",
+                lambda: f"{size} divides by {', '.join(map(str, divisors(size)))}",
             )
         return (x.resized(index, size // self.n),) * self.n
 
@@ -306,9 +305,12 @@ class Concat(Op, name="concat"):
         first = types[0]
         needs_float(self, *types)
         same_axes(self, types)
-        index = first.axis(self.axis)
+        index, size = first.sized(self.axis)
         total = 0
         for t in types:
+            if t is first:
+                total += size
+                continue
             total += t.size(self.axis)
             for i, axis in enumerate(first.axes):
                 if i != index and t.sizes[i] != first.sizes[i]:
@@ -322,8 +324,8 @@ class Concat(Op, name="concat"):
             first.dtype,
             first.axes,
             (*first.sizes[:index], total, *first.sizes[index + 1 :]),
-            tuple(None if i == index else merge_factors(types, i) for i in range(first.rank)),
-            any(t.batched for t in types),
+            tuple([None if i == index else merge_factors(types, i) for i in range(first.rank)]),
+            any([t.batched for t in types]),
         )
 
     def passes(self, *types: TensorType) -> tuple[int, ...] | None:

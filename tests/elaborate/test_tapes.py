@@ -8,6 +8,7 @@ import pytest
 from small_spaces import SEQUENCE, small_space
 
 import einsyn
+from einsyn.derivation.choosers import TreeChooser
 from einsyn.elaborate.tape import Tape
 from einsyn.elaborate.trace import Trace
 from einsyn.ir.text import print_graph
@@ -54,7 +55,7 @@ def test_costs_are_those_of_the_graph_written_out() -> None:
 def test_a_repetition_is_one_record() -> None:
     space = small_space(REPEATED, max_ops=10**6)
     architecture = space.parse("r5" + "b" * 6 + "l")
-    trace = architecture._elaboration.trace
+    trace = space.elaborate(TreeChooser(architecture.derivation)).trace
     assert trace.ops == 5 * (3**6 * 2 - 1)
     assert len(trace.records) < 60
 
