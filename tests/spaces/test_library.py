@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_spaces import IMAGE, net, ops
+from small_spaces import IMAGE, net, ops, refusal
 
 import einsyn
 from einsyn.architecture import Architecture
@@ -98,3 +98,33 @@ def test_make_divisible(number: float, quantum: int) -> None:
 def test_every_shipped_library_is_beside_the_spaces() -> None:
     (space,) = {file.parent for file in einsyn.shipped_spaces().values()}
     assert Path(space, "std.ein").is_file()
+
+
+def test_evonorm_s0_is_its_formula() -> None:
+    import torch
+
+    architecture = library_net("evonorm_s0", "//@ input x f32[B, c:64, h:5, w:3]\n")
+    module = architecture.module().double().eval()
+    generator = torch.Generator().manual_seed(2)
+    v, scale, shift = (t.normal_(generator=generator) for t in module.state_dict().values())
+    x = torch.randn(3, 64, 5, 3, generator=generator, dtype=torch.float64)
+    variance = x.view(3, 32, 2, 5, 3).var((2, 3, 4), unbiased=False).repeat_interleave(2, 1)[..., None, None]
+    expected = x * torch.sigmoid(v * x) / torch.sqrt(variance + 1e-5) * scale + shift
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_ibn_normalises_half_of_the_channels_for_each_image() -> None:
+    import torch
+
+    module = library_net("ibn").module().double().eval()
+    x = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    a, b = x.split(2, 1)
+    a = (a - a.mean((2, 3), keepdim=True)) / torch.sqrt(a.var((2, 3), unbiased=False, keepdim=True) + 1e-5)
+    torch.testing.assert_close(module(x), torch.cat([a, b / (1 + 1e-5) ** 0.5], 1))
+
+
+@pytest.mark.parametrize("expression", ["ibn", "evonorm_s0"])
+def test_a_norm_of_one_value_is_refused(expression: str) -> None:
+    head = '//@ input x f32[B, c:4, h:1, w:1]\n//@ use std.ein\nstart: "net" -> net\n'
+    text = f"{head}//@ define net()(x) = {expression}(x)\n"
+    assert refusal(text).code == "V005"
