@@ -70,7 +70,14 @@ LIMIT_CODES: Final[dict[str, str]] = {
 }
 
 ANALYSIS_CODES: Final[dict[str, str]] = {
+    "D060": "a definition is not used (note)",
+    "D061": "a parameter is not used (note)",
+    "D062": "a definition hides a primitive (note)",
+    "D063": "an argument hides a parameter, definition or primitive (note)",
+    "D064": "a parameter hides a definition or primitive (note)",
+    "G120": "recursion that grows without end (warning)",
     "G121": "no weights of the recursive rules give the wanted expected size",
+    "G122": "an alternative that is in no architecture (warning), or in none that was seen (note)",
 }
 
 SAMPLING_CODES: Final[dict[str, str]] = {

@@ -51,7 +51,7 @@ class Diagnostic:
         evidence: lines that show the fact (shapes, the source line with a caret).
         hint: what to do about it.
         reproduce: a command that shows it again.
-        severity: `error` or `note`.
+        severity: `error`, `warning` or `note`.
     """
 
     code: str

@@ -44,11 +44,16 @@ class References:
             UsageError: U004 there is none of that name.
             FileError: F007 a line of the file is not understood.
         """
+        placed, text = self.text(space, name, given)
+        return placed.parse(text, **(given or Given()).limits)
+
+    def text(self, space: Space, name: str, given: Given | None = None) -> tuple[Space, str]:
+        """The text of that name, parsed or not, and the space with what its file states; see `load`."""
         if name not in self.names:
             near = closest(name, self.names)
             hint = f"did you mean ref:{near}?" if near else f"there are {', '.join(self.names) or 'none'}"
             raise UsageError(Diagnostic("U004", f"`{space.name}` has no reference `{name}`", hint=hint))
-        return load_architecture(space, self._file, self._folder / f"{name}.arch", given or Given())
+        return place_architecture(space, self._file, self._folder / f"{name}.arch", given or Given())
 
 
 class Given(NamedTuple):
@@ -67,8 +72,8 @@ class Given(NamedTuple):
     profiled: bool = False
 
 
-def load_architecture(space: Space, space_file: Path, path: Path, given: Given) -> Architecture:
-    """The architecture of an `.arch` file, in the space with the parameters and the input that the file states."""
+def place_architecture(space: Space, space_file: Path, path: Path, given: Given) -> tuple[Space, str]:
+    """The text of an `.arch` file, and the space with the parameters and the input that the file states."""
     text, params, inputs = read_architecture(path)
     if (params or inputs) and not given.profiled:
         from einsyn.loading import load
@@ -78,7 +83,7 @@ def load_architecture(space: Space, space_file: Path, path: Path, given: Given) 
             params={**space.params, **params, **given.params},
             input=given.inputs or inputs or {n: str(t) for n, t in space.inputs},
         )
-    return space.parse(text, **given.limits)
+    return space, text
 
 
 def read_architecture(path: Path) -> tuple[str, dict[str, str], dict[str, str]]:

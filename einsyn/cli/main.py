@@ -12,6 +12,7 @@ from einsyn.cli.analyze import analyze
 from einsyn.cli.check import check
 from einsyn.cli.compile import compile_
 from einsyn.cli.enumerate import enumerate_
+from einsyn.cli.explain import explain
 from einsyn.cli.lint import lint
 from einsyn.cli.ops import ops
 from einsyn.cli.output import OUTPUT, ReaderGoneError
@@ -41,6 +42,7 @@ app.command("compile")(compile_)
 app.command("show")(show)
 app.command("profile")(profile)
 app.command("analyze")(analyze)
+app.command("explain")(explain)
 
 # What typer raises for a wrong command line; it exports only the leaves of that family.
 _CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])

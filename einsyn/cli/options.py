@@ -115,17 +115,30 @@ def architecture_of(
     bounds: dict[str, int | None],
 ) -> Architecture:
     """The architecture that a command line names; what it says wins over what a reference file says."""
-    from einsyn.references import Given, load_architecture
+    placed, text = placed_text(space, arch, input_, set_, profile, bounds)
+    return placed.parse(text, **bounds)
+
+
+def placed_text(
+    space: str,
+    arch: str,
+    input_: list[str] | None,
+    set_: list[str] | None,
+    profile: str | None,
+    bounds: dict[str, int | None],
+) -> tuple[Space, str]:
+    """The text that a command line names, parsed or not, and the space that it belongs to."""
+    from einsyn.references import Given, place_architecture
 
     loaded = space_of(space, input_, set_, profile, bounds)
     given = Given(pairs("--set", set_), inputs(input_), bounds, profile is not None)
     if arch.startswith("ref:"):
-        return loaded.references.load(loaded, arch[4:], given)
+        return loaded.references.text(loaded, arch[4:], given)
     if arch.startswith("@"):
         from einsyn.loading import find_space
 
-        return load_architecture(loaded, find_space(space)[0], Path(arch[1:]), given)
-    return loaded.parse(architecture_text(arch), **bounds)
+        return place_architecture(loaded, find_space(space)[0], Path(arch[1:]), given)
+    return loaded, architecture_text(arch)
 
 
 def architecture_text(arch: str) -> str:

@@ -193,11 +193,14 @@ class Program:
         if isinstance(target, type) and issubclass(target, Op):
             return self._plan_primitive(production, target)
         near = closest(production.alias, self.scope.names())
+        hint = f"did you mean `{near}`?" if near else f"add `//@ define {production.alias}(...)(x) = ...`"
+        if production.alias in self.scope.params:
+            hint = f"the parameter `{production.alias}` hides what has that name; give the parameter another"
         self._problem(
             "D031",
             f"`{production.alias}` is neither a definition nor a primitive",
             production.span,
-            f"did you mean `{near}`?" if near else f"add `//@ define {production.alias}(...)(x) = ...`",
+            hint,
         )
         return Plan(production, plans.VALUE)
 

@@ -26,6 +26,7 @@ class Arithmetic:
     def __init__(self, params: Mapping[str, Scalar], report: Report) -> None:
         self._params = params
         self._report = report
+        self.used: set[str] = set()  # parameters that something named
 
     def number(self, expression: Expression) -> Fraction:
         """The value of an expression that must be a number."""
@@ -78,6 +79,7 @@ class Arithmetic:
             near = closest(name.name, self._params)
             hint = f"did you mean `{near}`?" if near else f"declare it: `//@ param {name.name} VALUE`"
             self._report.fail("G050", f"`{name.name}` is not a parameter", name.span, hint)
+        self.used.add(name.name)
         return exact(self._params[name.name])
 
     def _call(self, call: Call, depth: int) -> Exact:

@@ -98,6 +98,7 @@ def load_grammar(
         spacing=spacing,
         directives=directives,
         notes=tuple(report.notes),
+        weighed_by=frozenset(arithmetic.used),
     )
 
 

@@ -198,6 +198,7 @@ class Grammar:
         spacing: how tokens are joined into canonical text.
         directives: everything else.
         notes: findings that are not errors (shadowed names, unreachable rules).
+        weighed_by: parameters that weights and domains name.
     """
 
     file: str
@@ -212,3 +213,4 @@ class Grammar:
     spacing: Spacing
     directives: Directives
     notes: tuple[Diagnostic, ...] = ()
+    weighed_by: frozenset[str] = frozenset()

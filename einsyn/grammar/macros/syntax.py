@@ -172,3 +172,18 @@ class UseStatement(NamedTuple):
 
     file: str
     span: Span
+
+
+def names_in(syntax: Definition | Block | Expression) -> set[str]:
+    """All names that a definition, block or expression uses, locals included."""
+    found: set[str] = set()
+    pending: list[object] = [syntax]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Definition):
+            pending += [item.values, item.tensors, item.body]
+        elif isinstance(item, Name):
+            found.add(item.name)
+        elif isinstance(item, tuple):
+            pending.extend(item)  # type: ignore[arg-type]  # every node of the syntax is a tuple
+    return found

@@ -1,0 +1,157 @@
+"""Alternatives that are in no architecture for the declared input.
+
+Where a space has at most as many derivations as may be looked at, all are: then it is proven. Elsewhere draws are
+looked at, and for an alternative that none of the good ones has, more draws are led to it. That proves nothing, and
+the note says how many draws there were.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
+from einsyn.derivation.enumerate import derivations
+from einsyn.diagnostics import Diagnostic
+from einsyn.grammar.analysis import reachable_rules
+from einsyn.grammar.model import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from einsyn.derivation.choice import Choice
+    from einsyn.elaborate.elaborate import Elaboration
+    from einsyn.grammar.model import Grammar, Production, Terminal
+    from einsyn.ir.types import TensorType
+    from einsyn.space import Space
+
+# Draws that are led to one alternative, and of those that chose it the fewest that are worth a note.
+_LED: Final = 100
+_ENOUGH: Final = 30
+
+
+def never_typed(space: Space, draws: int, seed: int) -> list[Diagnostic]:
+    """A warning for every alternative that is proven to be in no architecture, a note for one that none was seen with.
+
+    Args:
+        space: a loaded space; its limits hold.
+        draws: how many draws or derivations to look at.
+        seed: of the draws.
+    """
+    inside = reachable_rules(space.grammar, all=False)
+    asked = [p for rule in space.grammar.rules.values() if rule in inside for p in rule.drawable]
+    seen = _Seen()
+    if space.count() <= draws:
+        for derivation in derivations(space.grammar):
+            seen.add(space.elaborate(TreeChooser(derivation)))
+        return [seen.finding(p, proven=True) for p in asked if p not in seen.good]
+    random = Random(seed)
+    for _ in range(draws):
+        seen.add(space.elaborate(RandomChooser(random)))
+    found: list[Diagnostic] = []
+    for production in asked:
+        for _ in range(_LED):
+            if production in seen.good:
+                break
+            seen.add(space.elaborate(_Led(space.grammar, production, random)))
+        if production not in seen.good and seen.tried[production] >= _ENOUGH:
+            found.append(seen.finding(production, proven=False))
+    return found
+
+
+class _Seen:
+    """Which alternatives were chosen, which in architectures, and why the others were not."""
+
+    def __init__(self) -> None:
+        self.good: set[Production] = set()
+        self.tried: Counter[Production] = Counter()
+        self.causes: dict[Production, Counter[str]] = defaultdict(Counter)
+
+    def add(self, outcome: Elaboration) -> None:
+        used = set(_productions(outcome.root))
+        if outcome.cause is None:
+            self.good |= used
+        for production in used:
+            self.tried[production] += 1
+            if outcome.cause is not None:
+                self.causes[production][f"{outcome.cause.code}: {outcome.cause.message}"] += 1
+        outcome.root.dismantle()
+
+    def finding(self, production: Production, *, proven: bool) -> Diagnostic:
+        tried = self.tried[production]
+        if not proven:
+            message = f"is in no architecture that was seen: {tried} draws that chose it failed"
+        elif tried:
+            message = f"is in no architecture: all {tried} derivations that choose it fail"
+        else:
+            message = "is in no architecture: every derivation fails before it is chosen"
+        common = self.causes[production].most_common(1)
+        return Diagnostic(
+            "G122",
+            f"`{production.rule.name}: {production.describe()}` {message}",
+            production.span,
+            evidence=tuple([f"{count} times {cause}" for cause, count in common]),
+            hint=f"mostly {common[0][0]}" if common else "see what fails before it, with --explain-rejections",
+            severity="warning" if proven else "note",
+        )
+
+
+def _productions(root: Choice) -> Iterator[Production]:
+    pending = [root]
+    while pending:
+        choice = pending.pop()
+        if choice.production is not None:
+            yield choice.production
+            pending += choice.children
+
+
+class _Led(Chooser):
+    """Draws by weight, but every other time takes a step towards one alternative until it is chosen.
+
+    Args:
+        grammar: the grammar.
+        production: the alternative.
+        random: where randomness comes from.
+    """
+
+    def __init__(self, grammar: Grammar, production: Production, random: Random) -> None:
+        self._production = production
+        self._random = random
+        self._drawn = RandomChooser(random)
+        self._found = False
+        self._steps = _distances(grammar, production.rule)
+
+    def choose(self, rule: Rule | Terminal, types: tuple[TensorType, ...] | None, path: Choice) -> Production | int:
+        if not self._found and isinstance(rule, Rule) and self._random.random() < 0.5:
+            if rule is self._production.rule:
+                self._found = True
+                return self._production
+            here = self._steps.get(rule)
+            nearer = [
+                p
+                for p in rule.drawable
+                if here and any(self._steps.get(s, here) < here for s in p.slots if isinstance(s, Rule))
+            ]
+            if nearer:
+                return self._random.choice(nearer)
+        return self._drawn.choose(rule, types, path)
+
+
+def _distances(grammar: Grammar, target: Rule) -> dict[Rule, int]:
+    """How many productions lead from each rule to another one at least."""
+    above: dict[Rule, list[Rule]] = defaultdict(list)
+    for rule in grammar.rules.values():
+        for production in rule.drawable:
+            for slot in production.slots:
+                if isinstance(slot, Rule):
+                    above[slot].append(rule)
+    found = {target: 0}
+    waiting = deque([target])
+    while waiting:
+        rule = waiting.popleft()
+        for upper in above[rule]:
+            if upper not in found:
+                found[upper] = found[rule] + 1
+                waiting.append(upper)
+    return found
