@@ -141,7 +141,7 @@ def _parts(tree: Derivation) -> Iterator[Part]:
             yield Part(choice.rule.name, choice.describe(), choice.span, productions[choice], choice.log_prob)
 
 
-_Piece = Derivation | Token | tuple["Terminal", str]
+_Rest = tuple[int, ...] | None
 
 
 def _extent(tree: Derivation, path: tuple[int, ...], spacing: Spacing) -> tuple[int, int]:
@@ -151,7 +151,7 @@ def _extent(tree: Derivation, path: tuple[int, ...], spacing: Spacing) -> tuple[
     opened = False
     before: tuple[Terminal, str] | None = None
     # Nodes and tokens with what is left of the path to the node; None ends it.
-    pending: list[tuple[_Piece | None, tuple[int, ...] | None]] = [(tree, path)]
+    pending: list[tuple[Derivation | Token | tuple[Terminal, str] | None, _Rest]] = [(tree, path)]
     while pending:
         item, rest = pending.pop()
         if item is None:
@@ -167,13 +167,13 @@ def _extent(tree: Derivation, path: tuple[int, ...], spacing: Spacing) -> tuple[
                     pending.append((part, None))
             continue
         token: tuple[Terminal, str] = (item.symbol, item.text) if isinstance(item, Token) else item
-        terminal, text = token
         if before is not None:
-            length += len(spacing.separator(*before, terminal, text))
+            gap = spacing.separator(before[0], before[1], token[0], token[1])
+            length += len(gap)
         if opened and start is None:
             start = length
-        length += len(text)
-        before = terminal, text
+        length += len(token[1])
+        before = token
     return (length if start is None else start), length
 
 

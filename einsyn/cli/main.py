@@ -11,6 +11,7 @@ import typer
 from einsyn.cli.analyze import analyze
 from einsyn.cli.check import check
 from einsyn.cli.compile import compile_
+from einsyn.cli.diff import diff
 from einsyn.cli.enumerate import enumerate_
 from einsyn.cli.explain import explain
 from einsyn.cli.lint import lint
@@ -43,6 +44,7 @@ app.command("show")(show)
 app.command("profile")(profile)
 app.command("analyze")(analyze)
 app.command("explain")(explain)
+app.command("diff")(diff)
 
 # What typer raises for a wrong command line; it exports only the leaves of that family.
 _CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])
