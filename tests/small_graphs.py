@@ -7,8 +7,9 @@ from einsyn.ir.graph import Graph, Operation
 from einsyn.ir.path import Path
 from einsyn.ir.types import TensorType
 from einsyn.ops.op import Op
+from einsyn.testing.op_contract import shape, single
 
-OPEN = 7
+__all__ = ["Builder", "shape", "single"]
 
 
 class Builder:
@@ -35,15 +36,3 @@ class Builder:
     def graph(self, *outputs: int) -> Graph:
         """The graph that returns these values."""
         return Graph("test", self.inputs, tuple(self.operations), outputs, tuple(self.types))
-
-
-def single(op: Op, types: tuple[TensorType, ...]) -> Graph:
-    """One operation with all its results."""
-    builder = Builder(**{f"in{i}": t for i, t in enumerate(types)})
-    return builder.graph(*builder.apply(op, *range(len(types))))
-
-
-def shape(t: TensorType, batch: int = 2) -> tuple[int, ...]:
-    """The shape of a tensor of this type, open sizes being `OPEN`."""
-    sizes = tuple(OPEN if isinstance(size, str) else size for size in t.sizes)
-    return (batch, *sizes) if t.batched else sizes

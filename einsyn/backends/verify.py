@@ -58,7 +58,7 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
     """
     import numpy as np
 
-    session = _session(model)
+    session = open_session(model)
     training = module.training
     module.eval()
     difference = magnitude = 0.0
@@ -144,7 +144,12 @@ def check_onnx(model: ModelProto) -> None:
         raise BackendError(Diagnostic("B005", "the ONNX model is not valid", evidence=said)) from error
 
 
-def _session(model: ModelProto) -> Any:
+def open_session(model: ModelProto) -> Any:
+    """A session of onnxruntime on one thread that keeps its warnings to itself.
+
+    Raises:
+        BackendError: B001 onnxruntime is not installed, B007 it cannot load the model.
+    """
     onnxruntime: Any
     try:
         import onnxruntime

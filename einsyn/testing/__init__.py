@@ -16,15 +16,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from einsyn.testing.contract import ContractError, Finding
     from einsyn.testing.grammars import grammar_texts, grammars, op_space
     from einsyn.testing.near_misses import NearMiss, near_misses
     from einsyn.testing.net import Net
+    from einsyn.testing.op_contract import check_op
+    from einsyn.testing.space_contract import check_space
     from einsyn.testing.strategies import architectures, derivations, mutations
 
 __all__ = [
+    "ContractError",
+    "Finding",
     "NearMiss",
     "Net",
     "architectures",
+    "check_op",
+    "check_space",
     "derivations",
     "grammar_texts",
     "grammars",
@@ -34,9 +41,12 @@ __all__ = [
 ]
 
 _HOME = {
+    "contract": ("ContractError", "Finding"),
     "grammars": ("grammar_texts", "grammars", "op_space"),
     "near_misses": ("NearMiss", "near_misses"),
     "net": ("Net",),
+    "op_contract": ("check_op",),
+    "space_contract": ("check_space",),
     "strategies": ("architectures", "derivations", "mutations"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -89,7 +89,8 @@ def _some(names: Sequence[str]) -> st.SearchStrategy[list[str]]:
 def op_space(input: str = "f32[B, c:4, h:6, w:6]") -> str:
     """The text of a space of chains and trees of every registered operation, set as in its examples.
 
-    Operands without a batch axis become weights; of several outputs the sum is taken, or the first.
+    Operations that own a step are left out. Operands without a batch axis become weights; of several outputs the sum is
+    taken, or the first.
 
     Args:
         input: the type of the network's input.
@@ -99,8 +100,8 @@ def op_space(input: str = "f32[B, c:4, h:6, w:6]") -> str:
         for number, (op, types) in enumerate(cls.examples()):
             # A definition for each setting; examples that differ in types alone come to the same.
             children = [f"f{i}" for i, t in enumerate(types) if t.batched] if len(types) > 1 else []
-            if not any(t.batched for t in types):
-                continue
+            if cls.region_count or not any(t.batched for t in types):
+                continue  # loops are written with their step, and weights alone stand in operands
             outputs = op.signature(types).outputs
             applied = f"{op}({', '.join(_operand(i, t, children) for i, t in enumerate(types))})"
             if len(outputs) > 1:

@@ -18,48 +18,10 @@ from typing import Any
 
 import einsyn
 from einsyn import Architecture
+from einsyn.testing.space_contract import check_model, check_module, check_text
 
 RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "einspace_full.json"
 MOST_UNSTABLE = 0.01
-
-
-def check_text(architecture: Architecture) -> None:
-    """The text parses back to an equal derivation with equal probability."""
-    again = architecture.space.derivation(architecture.text)
-    assert again == architecture.derivation, "another derivation"
-    assert again.log_prob == architecture.log_prob, "another log_prob"
-
-
-def check_torch(architecture: Architecture) -> None:
-    """The module builds, runs forward and backward on a batch of 2, and is as predicted."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    module = architecture.module(seed=0)
-    counted = sum(p.numel() for p in module.parameters())
-    assert counted == architecture.params, f"{counted} parameters, {architecture.params} predicted"
-    ((_, t),) = architecture.space.inputs
-    x = torch.randn(2, *t.sizes, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    with FlopCounterMode(display=False) as counter:
-        y = module(x)
-    assert ["B", *y.shape[1:]] == architecture.output[0], f"output {list(y.shape)}, {architecture.output[0]} predicted"
-    macs = counter.get_total_flops() / 2 / len(x)
-    assert macs == architecture.macs, f"{macs} MACs, {architecture.macs} predicted"
-    y.sum().backward()
-    missing = [name for name, p in module.named_parameters() if p.grad is None]
-    assert not missing, f"no gradient for {missing[0]}"
-
-
-def check_model(architecture: Architecture) -> bool:
-    """The ONNX model passes checker and shape inference and agrees with torch; False if torch is not finite."""
-    from einsyn.backends.verify import check_onnx, verify
-
-    module = architecture.module(seed=0)
-    model = architecture.onnx(module=module)
-    check_onnx(model)
-    outcome = verify(module, model)
-    assert outcome.verified or outcome.unstable, f"torch and onnxruntime differ by {outcome.difference}"
-    return not outcome.unstable
 
 
 def run(samples: int, with_onnx: int, seed: int) -> dict[str, Any]:
@@ -89,7 +51,7 @@ def run(samples: int, with_onnx: int, seed: int) -> dict[str, Any]:
 
     for i, architecture in enumerate(drawn):
         attempt("text", check_text, architecture)
-        attempt("torch", check_torch, architecture)
+        attempt("torch", check_module, architecture)
         if i < with_onnx and attempt("onnx", check_model, architecture) is False:
             unstable.append(architecture.text)
         if (i + 1) % 500 == 0:

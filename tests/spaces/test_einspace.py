@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from full_run import check_model, check_text, check_torch
 
 import einsyn
 from einsyn import Architecture
+from einsyn.testing.space_contract import check_model, check_module, check_text
 
 # Without the classifier head, from the official code.
 REFERENCES = {
@@ -38,7 +38,7 @@ def test_references_have_the_published_parameters() -> None:
 @pytest.mark.parametrize("name", REFERENCES)
 def test_references_run(name: str) -> None:
     architecture = einsyn.load("einspace").ref(name)
-    check_torch(architecture)
+    check_module(architecture)
     assert architecture.verify().verified
 
 
@@ -59,7 +59,7 @@ def test_samples_parse_back(samples: list[Architecture]) -> None:
 @pytest.mark.parametrize("part", range(8))
 def test_samples_run_as_predicted(samples: list[Architecture], part: int) -> None:
     for architecture in samples[part * 40 : part * 40 + 40]:
-        check_torch(architecture)
+        check_module(architecture)
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -75,7 +75,7 @@ def test_signals_run_as_predicted() -> None:
     assert any("im2col" in a.text for a in drawn)
     for architecture in drawn:
         check_text(architecture)
-        check_torch(architecture)
+        check_module(architecture)
     assert all(check_model(a) for a in drawn[:6])
 
 

@@ -128,10 +128,10 @@ def test_references_are_the_best_cells() -> None:
 
 
 def test_sampled_cells_run_as_predicted() -> None:
-    from full_run import check_model, check_text, check_torch
+    from einsyn.testing.space_contract import check_model, check_module, check_text
 
     space = einsyn.load("nasbench201", profile="test")
     for architecture in space.sample(12, seed=6):
         check_text(architecture)
-        check_torch(architecture)
+        check_module(architecture)
         assert check_model(architecture)

@@ -1,0 +1,324 @@
+"""`check_op`: everything that einsyn relies on of an operation, in one call."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from einsyn.ir.graph import Graph, Operation
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.parse_text import parse_graph
+from einsyn.ir.path import Path
+from einsyn.ir.text import print_graph
+from einsyn.ir.types import KINDS, TensorType
+from einsyn.ir.verify import verify_graph
+from einsyn.ops import OPS
+from einsyn.ops.op import Op
+from einsyn.testing.contract import ContractError, Finding, run_checks
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from einsyn.backends.torch_source import TorchSource
+
+# Types that are tried beside the examples, and how many of those that the type rule admits are run in torch.
+_TRIED: Final = 60
+_RUN: Final = 5
+_LARGEST: Final = 4_000
+# What open sizes and ids are in tests.
+_OPEN: Final = 7
+_IDS: Final = 10
+
+
+def check_op(op: type[Op]) -> None:
+    """Test everything that einsyn relies on of an operation, on its `examples()` and on types around them.
+
+    Documentation and attributes; a type rule that answers any types; shapes, dtypes, parameters, buffers, MACs and
+    gradients against torch; torch against onnxruntime at the oldest, default and newest opset with an open batch; the
+    text of the graph and of the source.
+
+    Args:
+        op: a registered subclass of `einsyn.Op`.
+
+    Raises:
+        ContractError: with all that was found.
+    """
+    found, _ = run_checks(_OF_CLASS, op, op.name)
+    try:
+        examples = [Example(one, types) for one, types in op.examples()]
+    except Exception as error:  # an operation of anybody; without examples there is nothing more to check
+        found.append(Finding("examples", op.name, f"{type(error).__name__}: {error}"))
+        examples = []
+    for example in examples:
+        found += run_checks(_OF_EXAMPLE, example, str(example))[0]
+    if found:
+        raise ContractError(f"operation `{op.name}`", found)
+
+
+@dataclass(frozen=True)
+class Example:
+    """An operation with input types, as a graph and a module; the numbers are the same in every run.
+
+    Args:
+        op: the operation.
+        types: what it is applied to.
+    """
+
+    op: Op
+    types: tuple[TensorType, ...]
+
+    def __str__(self) -> str:
+        return f"{self.op} on {', '.join(map(str, self.types)) or 'nothing'}"
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The operation alone, all of its results being outputs."""
+        return single(self.op, self.types)
+
+    @cached_property
+    def source(self) -> TorchSource:
+        """Its torch source."""
+        from einsyn.backends.torch_source import write_source
+
+        return write_source(self.graph, title=str(self.op))
+
+    def module(self) -> nn.Module:
+        """A fresh module in training mode."""
+        from einsyn.backends.torch_module import build_module
+
+        return build_module(self.source, seed=3)
+
+    def inputs(self, batch: int) -> list[Tensor]:
+        """Random tensors for the module."""
+        import torch
+
+        generator = torch.Generator().manual_seed(5)
+        return [
+            torch.randint(0, limit or _IDS, shape(t, batch), generator=generator)
+            if t.dtype == "i64"
+            else torch.randn(shape(t, batch), generator=generator)
+            for t, limit in zip(self.types, self.op.id_limits(*self.types), strict=True)
+        ]
+
+
+def single(op: Op, types: tuple[TensorType, ...]) -> Graph:
+    """The graph of one operation."""
+    signature = op.signature(types)
+    outputs = tuple(range(len(types), len(types) + len(signature.outputs)))
+    owner = 0 if signature.params or signature.buffers else None
+    operation = Operation(op, tuple(range(len(types))), outputs, signature, owner, Path.of(0), None)
+    inputs = tuple((f"in{i}", i) for i in range(len(types)))
+    return Graph("test", inputs, (operation,), outputs, (*types, *signature.outputs))
+
+
+def shape(t: TensorType, batch: int = 2) -> tuple[int, ...]:
+    """The shape of a tensor of a type at some batch size, open sizes being 7."""
+    sizes = tuple(_OPEN if isinstance(size, str) else size for size in t.sizes)
+    return (batch, *sizes) if t.batched else sizes
+
+
+def run(module: nn.Module, inputs: list[Tensor]) -> tuple[Tensor, ...]:
+    """The outputs of a module, one or several."""
+    computed: Any = module(*inputs)
+    return cast("tuple[Tensor, ...]", computed) if isinstance(computed, tuple) else (computed,)
+
+
+def closed(t: TensorType) -> TensorType:
+    """The type with every open size closed to 1."""
+    sizes = tuple(1 if isinstance(size, str) else size for size in t.sizes)
+    return TensorType(t.dtype, t.axes, sizes, t.factors, t.batched)
+
+
+# Of the class.
+
+
+def check_documentation(op: type[Op]) -> None:
+    """It is documented, and declares everything."""
+    text = op.__doc__ or ""
+    for part in ("Shapes:", "MACs:", "Errors:", "Source:"):
+        assert part in text, f"the docstring lacks {part}"
+    for method in ("infer", "torch", "onnx", "examples"):
+        assert getattr(op, method) is not getattr(Op, method), f"it does not define {method}"
+    for key, attribute in op.attributes.items():
+        assert attribute.doc, f"attribute {key} has no doc"
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", op.name), "the name is not in snake case"
+
+
+def check_registration(op: type[Op]) -> None:
+    """It is registered under its name."""
+    assert OPS.get(op.name) is op, "another class has the name"
+
+
+def check_examples(op: type[Op]) -> None:
+    """The examples show every attribute at more than its default."""
+    settings = [one.key for one, _ in op.examples()]
+    assert settings, "there are no examples"
+    for i, (key, attribute) in enumerate(op.attributes.items()):
+        assert attribute.required or attribute.variadic or len({k[i] for k in settings}) > 1, (
+            f"{key} is always the same"
+        )
+
+
+# Of an example.
+
+
+def check_shapes(example: Example) -> None:
+    """Torch has the inferred shapes and types at any batch size."""
+    import torch
+
+    for batch in (2, 3):
+        outputs = run(example.module(), example.inputs(batch))
+        predicted = [example.graph.types[v] for v in example.graph.outputs]
+        assert [tuple(o.shape) for o in outputs] == [shape(t, batch) for t in predicted]
+        for output, t in zip(outputs, predicted, strict=True):
+            assert (output.dtype == torch.float32) == (t.dtype == "f32"), f"{output.dtype} for {t}"
+
+
+def check_state(example: Example) -> None:
+    """Parameters and buffers are those of torch."""
+    module, signature = example.module(), example.graph.operations[0].signature
+    state = module.state_dict()
+    keys = example.source.keys
+    declared = {keys[0, name]: p.shape for name, p in {**signature.params, **signature.buffers}.items()}
+    assert declared == {key: tuple(t.shape) for key, t in state.items()}
+    counted = sum(p.numel() for p in module.parameters())
+    assert counted == signature.param_count, f"{signature.param_count} parameters predicted, {counted} in torch"
+    kept = sum(t.numel() * t.element_size() for t in state.values())
+    assert kept == signature.state_bytes, f"{signature.state_bytes} bytes of state predicted, {kept} in torch"
+    learned = set(dict(module.named_parameters()))
+    assert learned == {keys[0, name] for name in signature.params}, "parameters and buffers are mixed up"
+
+
+def check_macs(example: Example) -> None:
+    """MACs are half of the FLOPs that torch counts."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    # A symbol counts as 1: compare at that length.
+    at_one = Example(example.op, tuple(closed(t) for t in example.types))
+    assert at_one.graph.macs == example.graph.macs, "a symbol does not count as 1"
+    batch = 3 if any(t.batched for t in at_one.graph.types[len(example.types) :]) else 1
+    counter = FlopCounterMode(display=False)
+    with counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
+        run(at_one.module().eval(), at_one.inputs(batch))
+    macs = counter.get_total_flops() / 2 / batch
+    assert macs == example.graph.macs, f"{example.graph.macs} MACs predicted, {macs} in torch"
+
+
+def check_gradients(example: Example) -> None:
+    """Gradients reach every parameter."""
+    import torch
+
+    module = example.module()
+    outputs = run(module, [x.requires_grad_() if x.is_floating_point() else x for x in example.inputs(2)])
+    if not any(o.requires_grad for o in outputs):
+        assert not example.graph.params, "the outputs do not depend on the parameters"
+        return
+    # Weights that differ: a plain sum is constant after a softmax or a normalisation.
+    weighted = [(o * torch.linspace(1, 2, o.numel()).view(o.shape)).sum() for o in outputs if o.requires_grad]
+    torch.stack(weighted).sum().backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+    for name, parameter in module.named_parameters():
+        assert parameter.grad is not None, f"none reaches {name}"
+
+
+def check_training(example: Example) -> None:
+    """Training leaves the keys of the state as they are."""
+    module = example.module().train()
+    run(module, example.inputs(2))
+    assert set(module.state_dict()) == set(example.source.keys.values())
+
+
+def check_onnx_agrees(example: Example) -> None:
+    """ONNX computes the same at the oldest, default and newest opset, at any batch size."""
+    import numpy as np
+    import torch
+
+    from einsyn.backends.onnx_model import DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, build_onnx
+    from einsyn.backends.verify import check_onnx, open_session, random_inputs
+
+    module = example.module().eval()
+    for opset in (OLDEST_OPSET, DEFAULT_OPSET, NEWEST_OPSET):
+        model = build_onnx(example.graph, module.state_dict(), example.source.keys, opset=opset)
+        check_onnx(model)
+        session = open_session(model)
+        for batch in (2, 5):
+            inputs = random_inputs(model, batch, seed=1)
+            with torch.no_grad():
+                references = run(module, [torch.tensor(x) for x in inputs.values()])
+            for reference, result in zip(references, session.run(None, inputs), strict=True):
+                # Where torch gives no number, below the domain of a root, ONNX must not give one either.
+                np.testing.assert_allclose(
+                    result, reference.detach().numpy(), rtol=1e-5, atol=1e-5, equal_nan=True, err_msg=f"opset {opset}"
+                )
+
+
+def check_text(example: Example) -> None:
+    """The text of the graph reads back equal."""
+    verify_graph(example.graph)
+    assert parse_graph(print_graph(example.graph)) == example.graph
+
+
+def check_source(example: Example) -> None:
+    """The source is the same every time, and without einsyn."""
+    from einsyn.backends.torch_source import write_source
+
+    text = example.source.text
+    assert write_source(example.graph, title=str(example.op)).text == text
+    assert "import einsyn" not in text
+    assert "from einsyn" not in text
+
+
+def check_types(example: Example) -> None:
+    """The type rule answers any types, always alike, and torch agrees where it admits them."""
+    rng = random.Random(7)
+    op, ran = example.op, 0
+    for _ in range(_TRIED):
+        types = tuple(_near(rng, t) for t in example.types)
+        if rng.random() < 0.1:
+            types = types[:-1] if rng.random() < 0.5 else (*types, _near(rng, TensorType("f32", ("d",), (4,))))
+        shown = ", ".join(map(str, types))
+        known: list[Any] = [op.known(types), op.work_out(types)]
+        if any(isinstance(k, Mismatch) for k in known):
+            assert all(isinstance(k, Mismatch) for k in known), f"{shown} is admitted once and refused once"
+            assert known[0].message, f"{shown} is refused without a reason"
+            continue
+        assert known[0].outputs == known[1].outputs, f"{shown} gives two answers"
+        assert known[0].macs >= 0
+        sizes = [size for t in known[0].outputs for size in t.sizes]
+        assert all(isinstance(size, str) or size > 0 for size in sizes), f"{shown} gives {known[0].outputs}"
+        if ran < _RUN and sum(t.elements for t in (*types, *known[0].outputs)) <= _LARGEST:
+            ran += 1
+            other = Example(op, types)
+            try:
+                check_shapes(other)
+                check_state(other)
+            except Exception as error:
+                error.add_note(f"the types are {shown}")
+                raise
+
+
+def _near(rng: random.Random, t: TensorType) -> TensorType:
+    """A type like another one: most often of its axes with other sizes, sometimes of any kind."""
+    axes = t.axes if rng.random() < 0.8 else rng.choice(list(KINDS))
+    kept = dict(zip(t.axes, t.sizes, strict=True))
+    sizes = tuple(kept[a] if a in kept and rng.random() < 0.6 else rng.randint(1, 9) for a in axes)
+    dtype = t.dtype if rng.random() < 0.95 else rng.choice(["f32", "i64"])
+    return TensorType(dtype, axes, sizes, None, t.batched if rng.random() < 0.95 else not t.batched)
+
+
+_OF_CLASS: Final = (check_documentation, check_registration, check_examples)
+_OF_EXAMPLE: Final = (
+    check_text,
+    check_source,
+    check_shapes,
+    check_state,
+    check_macs,
+    check_gradients,
+    check_training,
+    check_onnx_agrees,
+    check_types,
+)

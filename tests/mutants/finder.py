@@ -1,0 +1,189 @@
+"""Looks for a network on which einsyn is wrong, in this process's copy of it, and shrinks it.
+
+    python tests/mutants/finder.py --seconds 60
+
+Draws networks with the strategies of `einsyn.testing` from a space of every operation, from shipped spaces and from
+random ones, and asks what `check_space` asks of each. The result is one JSON object on standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from hypothesis import Phase, given, seed, settings
+from hypothesis import strategies as st
+
+import einsyn
+from einsyn.derivation.tree import Derivation
+from einsyn.errors import EinsynError
+from einsyn.ops import OPS
+from einsyn.testing import Net, architectures, grammars, op_space
+from einsyn.testing.space_contract import check_graph, check_module, check_text
+
+# Operations whose results torch and ONNX may round to very different numbers when they are chained.
+UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
+INPUTS = ("f32[B, c:4, h:6, w:6]", "f32[B, s:6, d:8]", "i64[B, t:7]")
+# Networks of one space before the next has its turn.
+ROUND = 40
+SHRINK_SECONDS = 40.0
+
+
+class Stop(BaseException):
+    """Time is over; hypothesis lets it through."""
+
+
+class Hunt:
+    """What has been found so far.
+
+    Args:
+        seconds: processor time until the first failure.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.tried = 0
+        self.found_after: float | None = None
+        self.best: dict[str, object] | None = None
+
+    def judge(self, net: Net) -> None:
+        """Fail where the network is not what einsyn says; keep the smallest that fails."""
+        self.tick()
+        self.tried += 1
+        try:
+            wrong(net)
+        except (AssertionError, EinsynError, RuntimeError, ValueError, IndexError, KeyError, TypeError) as error:
+            self.found(net.architecture.space, net.derivation, error)
+            raise AssertionError(str(error)) from None
+
+    def tick(self) -> None:
+        """Stop when time is over."""
+        now = time.process_time()
+        if now > self.seconds + SHRINK_SECONDS if self.found_after is None else now > self.found_after + SHRINK_SECONDS:
+            raise Stop
+
+    def found(self, space: einsyn.Space, tree: Derivation, error: Exception) -> None:
+        """Keep what fails if it is smaller than what failed before."""
+        if self.found_after is None:
+            self.found_after = time.process_time()
+        modules = modules_of(tree)
+        if self.best is None or (modules, tree.size) < (self.best["modules"], self.best["size"]):
+            self.best = {
+                "space": space.name,
+                "arch": tree.text(space.grammar.spacing),
+                "modules": modules,
+                "size": tree.size,
+                "says": f"{type(error).__name__}: {error}".splitlines()[0][:160],
+            }
+
+
+def modules_of(tree: Derivation) -> int:
+    """Operations and definitions that a derivation names, the ways of putting them one after the other left out."""
+    named = [n.production.alias for n in tree.nodes() if isinstance(n, Derivation)]
+    return sum(1 for alias in named if alias is not None and alias != "seq")
+
+
+def wrong(net: Net) -> None:
+    """Raise where text, graph, module or ONNX model are not what they should be."""
+    check_text(net.architecture)
+    check_graph(net.architecture)
+    check_module(net.architecture)
+    shake(net.module)
+    net.compare(run(net))
+
+
+def shake(module: torch.nn.Module) -> None:
+    """Move every learned number and statistic: what starts as 0 or 1 hides whoever forgets it."""
+    generator = torch.Generator().manual_seed(9)
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            if tensor.is_floating_point():
+                noise = 0.2 * torch.randn(tensor.shape, generator=generator)
+                tensor.copy_(tensor * noise.exp() if name.endswith("running_var") else tensor + noise)
+
+
+def run(net: Net) -> list[object]:
+    """What onnxruntime computes of the network's inputs."""
+    from einsyn.backends.verify import open_session
+
+    session = open_session(net.model)
+    wanted = {given.name for given in session.get_inputs()}
+    return session.run(None, {name: array for name, array in net.inputs.items() if name in wanted})
+
+
+def loaded(text: str, **options: object) -> einsyn.Space:
+    """A space from its text."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "space.lark"
+        file.write_text(text, encoding="utf-8")
+        return einsyn.load(file, **options)  # type: ignore[arg-type]  # limits
+
+
+@st.composite
+def of_random_spaces(draw: st.DrawFn) -> Net:
+    """A network of a random space."""
+    return draw(architectures(loaded(draw(grammars()), max_ops=60, max_params=50_000), max_size=20))
+
+
+def sources() -> list[st.SearchStrategy[Net]]:
+    """Where networks come from, in the order of their turns."""
+    steady = {"require": lambda a: not UNSTEADY & set(a.ops), "max_memory": 2**20}
+    names = [name for name in ("einspace", "nasbench201") if name in einsyn.shipped_spaces()]
+    return [
+        *(architectures(loaded(op_space(shape)), max_size=14, **steady) for shape in INPUTS),
+        *(architectures(name, profile="test", max_size=24) for name in names),
+        of_random_spaces(),
+    ]
+
+
+def hunt(seconds: float) -> dict[str, object]:
+    """Look until something is found or time is over."""
+    state = Hunt(seconds)
+    try:
+        for number, strategy in turns(sources(), state):
+
+            @seed(number)
+            @settings(
+                max_examples=ROUND, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+                report_multiple_bugs=False,
+            )  # fmt: skip
+            @given(strategy)
+            def judged(net: Net) -> None:
+                state.judge(net)
+
+            judged()
+    except Stop:
+        pass
+    except Exception as error:  # a space that cannot be drawn from, or what hypothesis makes of a failure
+        if state.best is None:
+            state.found_after = time.process_time()
+            state.best = {"space": "", "arch": "", "modules": 0, "size": 0, "says": f"{type(error).__name__}: {error}"}
+    return {"found": state.best is not None, "seconds": state.found_after, "tried": state.tried, **(state.best or {})}
+
+
+def turns(found: list[st.SearchStrategy[Net]], state: Hunt) -> Iterator[tuple[int, st.SearchStrategy[Net]]]:
+    """One source after the other, again and again, until time is over."""
+    number = 0
+    while state.found_after is not None or time.process_time() < state.seconds:
+        yield number, found[number % len(found)]
+        number += 1
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0, help="processor time until something is found")
+    torch.set_num_threads(1)
+    assert OPS
+    print(json.dumps(hunt(parser.parse_args().seconds)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
