@@ -48,10 +48,6 @@ class Architecture:
         return hash(self.derivation)
 
     @cached_property
-    def _read(self) -> tuple[str, float]:
-        return self._found.read(self.space.grammar.spacing)
-
-    @cached_property
     def _whole(self) -> Elaboration:
         """The elaboration, made up for where the architecture was drawn without one."""
         if isinstance(self._found, Elaboration):
@@ -62,12 +58,12 @@ class Architecture:
     @property
     def text(self) -> str:
         """The canonical text."""
-        return self._read[0]
+        return self._found.read(self.space.grammar.spacing)[0]
 
     @property
     def log_prob(self) -> float:
         """Natural logarithm of the derivation's probability under the grammar, unconditioned."""
-        return self._read[1]
+        return self._found.read(self.space.grammar.spacing)[1]
 
     @property
     def size(self) -> int:

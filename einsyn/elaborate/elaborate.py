@@ -39,7 +39,19 @@ class Elaboration:
         depth: productions on its longest path.
     """
 
-    __slots__ = ("cause", "depth", "input_names", "inputs", "memory", "name", "outputs", "root", "size", "trace")
+    __slots__ = (
+        "_read",
+        "cause",
+        "depth",
+        "input_names",
+        "inputs",
+        "memory",
+        "name",
+        "outputs",
+        "root",
+        "size",
+        "trace",
+    )
 
     def __init__(self, name: str, input_names: tuple[str, ...], root: Choice, trace: Trace) -> None:
         self.name = name
@@ -52,6 +64,7 @@ class Elaboration:
         self.size = 0
         self.depth = 0
         self.memory: int | None = None
+        self._read: tuple[str, float] | None = None
 
     @property
     def params(self) -> int:
@@ -70,8 +83,10 @@ class Elaboration:
 
     def read(self, spacing: Spacing) -> tuple[str, float]:
         """The canonical text, and the log-probability of the derivation."""
-        tokens, logs = read(self.root)
-        return join(tokens, spacing), fsum(logs)
+        if self._read is None:
+            tokens, logs = read(self.root)
+            self._read = join(tokens, spacing), fsum(logs)
+        return self._read
 
     def derivation(self) -> Derivation:
         """The derivation tree."""
