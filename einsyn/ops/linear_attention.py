@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
-# Gates are kept above this, so that their logarithm is finite.
-SMALLEST_GATE = 1e-6
+# Gates are kept above this, so that their logarithm is finite; it is added to sums of weights, which may vanish.
+SMALLEST = 1e-6
 
 
 class LinearAttention(Op, name="linear_attention"):
     """Attention whose weights are products of features, `f(q) f(k)^T`, in place of a softmax.
 
-    Plain: `f(x) = elu(x) + 1`, and weights are divided by their sum; with `causal`, position i sees positions up to i.
-    Gated: the recurrence `S_i = diag(a_i) S_(i-1) + k_i v_i^T`, `y_i = q_i S_i`, with gates a between 0 and 1 as the
-    fourth tensor; it is always causal, and neither q nor k pass through f.
+    Plain: `f(x) = elu(x) + 1`, and weights are divided by their sum and 1e-6; with `causal`, position i sees positions
+    up to i. Gated: the recurrence `S_i = diag(a_i) S_(i-1) + k_i v_i^T`, `y_i = q_i S_i`, with gates a between 0 and 1
+    as the fourth tensor; it is always causal, and neither q nor k pass through f.
     Shapes: `(... s d), (... t d), (... t e) -> ... s e`, gates `... t d`; s and t may be open where all are seen.
     MACs: `(s + t) d e / heads` where all are seen; else `s s d + s s e`, for it is computed as a masked product.
     Errors: T001 number of tensors, T003 open size, T011 no sequences, T014 lengths or widths differ, T016 d or e does
@@ -79,7 +79,7 @@ class LinearAttention(Op, name="linear_attention"):
         """Products in each head."""
         q, k, v, *gates = self._heads(ctx)
         if self.gated:
-            passed = ctx.assign(f"{gates[0]}.clamp({SMALLEST_GATE}, 1).log().cumsum(-2)")
+            passed = ctx.assign(f"{gates[0]}.clamp({SMALLEST}, 1).log().cumsum(-2)")
             seen = ctx.assign(self._seen(q))
             hidden = f"masked_fill(~{seen}.unsqueeze(-1), float('-inf'))"
             decay = ctx.assign(f"({passed}.unsqueeze(-2) - {passed}.unsqueeze(-3)).{hidden}.exp()")
@@ -89,10 +89,10 @@ class LinearAttention(Op, name="linear_attention"):
             q, k = (ctx.assign(f"nn.functional.elu({x}) + 1") for x in (q, k))
             if self.causal:
                 weights = ctx.assign(f"({q} @ {k}.transpose(-1, -2)) * {self._seen(q)}")
-                mixed = f"{weights} @ {v} / {weights}.sum(-1, keepdim=True)"
+                mixed = f"{weights} @ {v} / ({weights}.sum(-1, keepdim=True) + {SMALLEST})"
             else:
                 total = ctx.assign(f"({q} * {k}.sum(-2, keepdim=True)).sum(-1, keepdim=True)")
-                mixed = f"{q} @ ({k}.transpose(-1, -2) @ {v}) / {total}"
+                mixed = f"{q} @ ({k}.transpose(-1, -2) @ {v}) / ({total} + {SMALLEST})"
         if self.heads == 1:
             return mixed
         rank = ctx.types[0].rank + 1
@@ -133,7 +133,7 @@ class LinearAttention(Op, name="linear_attention"):
                 mixed = ctx.node("MatMul", [q, ctx.node("MatMul", [keys, v])])
                 sums = ctx.node("ReduceSum", [k, ctx.integers([-2])])
                 total = ctx.node("ReduceSum", [ctx.node("Mul", [q, sums]), ctx.integers([-1])])
-            mixed = ctx.node("Div", [mixed, total])
+            mixed = ctx.node("Div", [mixed, ctx.node("Add", [total, ctx.scalar(SMALLEST, like)])])
         return mixed if self.heads == 1 else join_heads_onnx(ctx, mixed, rank, ctx.outputs[0].size("d"))
 
     def _decayed(self, ctx: OnnxContext, q: str, k: str, gates: str) -> str:
@@ -141,7 +141,7 @@ class LinearAttention(Op, name="linear_attention"):
         import numpy as np
 
         like = ctx.types[0]
-        bounded = ctx.node("Clip", [gates, ctx.scalar(SMALLEST_GATE, like), ctx.scalar(1.0, like)])
+        bounded = ctx.node("Clip", [gates, ctx.scalar(SMALLEST, like), ctx.scalar(1.0, like)])
         passed = ctx.node("CumSum", [ctx.node("Log", [bounded]), ctx.array(np.array(-2))])
         there, here = (ctx.node("Unsqueeze", [passed, ctx.integers([axis])]) for axis in (-3, -2))
         gone = ctx.node("Sub", [here, there])

@@ -173,6 +173,14 @@ def dim(x: TensorType, index: int) -> int:
     return index + 1 if x.batched else index
 
 
+def over_batch(x: str, rank: int, whole: str) -> str:
+    """A tensor of `rank` axes without a batch, repeated over the batch of `whole`, as torch source.
+
+    A sum with zeros: torch.fx cannot trace `expand` of a parameter to the size of an input.
+    """
+    return f"{x} + {whole}.new_zeros({whole}.shape[0]{', 1' * rank}, dtype={x}.dtype)"
+
+
 def compact(values: tuple[int, ...]) -> str:
     """One number for all spatial axes as source text, or a tuple where they differ."""
     return str(values[0]) if len(set(values)) == 1 else str(values)

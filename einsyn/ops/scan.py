@@ -14,7 +14,7 @@ from einsyn.ops.arithmetic import Add
 from einsyn.ops.linear import Linear
 from einsyn.ops.op import Op, Param
 from einsyn.ops.product import known
-from einsyn.ops.rules import dim
+from einsyn.ops.rules import dim, over_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,7 +146,7 @@ class Scan(Op, name="scan"):
         types = ctx.types[self.states :]
         whole = next((x for x, t in zip(ctx.inputs, ctx.types, strict=True) if t.batched), "")
         carried = [
-            ctx.assign(x if t.batched or not whole else f"{x}.expand({whole}.shape[0]{', -1' * t.rank})")
+            ctx.assign(x if t.batched or not whole else over_batch(x, t.rank, whole))
             for x, t in zip(states, ctx.types, strict=False)
         ]
         stacked = ctx.outputs[self.states :]

@@ -9,7 +9,7 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType, merge_factors
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op
-from einsyn.ops.rules import LARGEST, dim, divisors, needs_batch, needs_float, same_axes
+from einsyn.ops.rules import LARGEST, dim, divisors, needs_batch, needs_float, over_batch, same_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -342,8 +342,8 @@ class Concat(Op, name="concat"):
         names = list(ctx.inputs)
         whole = next((name for name, t in zip(names, ctx.types, strict=True) if t.batched), None)
         for i, t in enumerate(ctx.types):
-            if out.batched and not t.batched:
-                names[i] = ctx.assign(f"{names[i]}.expand({whole}.shape[0]{', -1' * t.rank})")
+            if whole is not None and not t.batched:
+                names[i] = ctx.assign(over_batch(names[i], t.rank, whole))
         return f"torch.cat(({', '.join(names)}), dim={dim(out, out.axis(self.axis))})"
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:

@@ -90,7 +90,7 @@ class Constant(Op, name="constant"):
     """Numbers that are not learned, along one axis and without a batch: `constant("d", [1, 0.5])`.
 
     Shapes: `-> axis`. Buffers: `values`, as many as there are numbers, so that they follow the module to its device.
-    MACs: 0. Errors: T004 no finite numbers. Source: torch.nn.Module.register_buffer; an ONNX initializer.
+    MACs: 0. Errors: T004 no finite numbers, no name. Source: torch.nn.Module.register_buffer; an ONNX initializer.
     """
 
     arity = 0
@@ -99,6 +99,8 @@ class Constant(Op, name="constant"):
 
     def infer(self, *types: TensorType) -> TensorType:
         """As long as the list."""
+        if not self.axis.isidentifier():
+            raise Mismatch("T004", f'"{self.axis}" is no name for the axis of `constant`')
         return TensorType("f32", (self.axis,), (len(self.values),), batched=False)
 
     def buffers(self, *types: TensorType) -> Mapping[str, Param]:

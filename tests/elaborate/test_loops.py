@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from small_spaces import SEQUENCE, net, refusal, small_space, wiring
@@ -151,3 +153,10 @@ def test_nesting_is_bounded() -> None:
     assert made.ops["scan"] == 8
     assert made.verify().verified
     assert refusal(nested(9)).code == "L009"
+
+
+def test_traces_and_exports() -> None:
+    made = net(f'{ELMAN} define net()(x) = scan("s", step(4))(start(4)(), x)[1]')
+    module, x = made.module(seed=3).eval(), torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
+    for other in (torch.fx.symbolic_trace(module), torch.export.export(module, (x,)).module(), copy.deepcopy(module)):
+        torch.testing.assert_close(other(x), module(x))

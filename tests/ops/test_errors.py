@@ -63,6 +63,7 @@ CASES = [
     ("relative_to_absolute", {}, ["d:3"], "T027", "two axes"),
     ("dropout", {}, ["f32[d:3]"], "T012", "batch axis"),
     ("drop_block", {}, ["c:3,l:9"], "T011", "axes c, h, w"),
+    ("constant", {"axis": "a b", "values": 1}, [], "T004", "no name"),
     ("drop_block", {"size": 2}, [IMAGE], "T013", "odd size"),
     ("pad", {"before": 6, "mode": "reflect"}, [IMAGE], "T015", "border of 6 for `pad` needs more than w:6"),
     ("pad", {"before": 7, "mode": "circular"}, [IMAGE], "T015", "border of 7 for `pad` needs more than w:6"),

@@ -56,3 +56,11 @@ def test_gates_of_zero_forget_everything() -> None:
     q, k, v = (torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(i)) for i in range(3))
     only_here = (q * k).sum(-1, keepdim=True) * v
     torch.testing.assert_close(module(q, k, v, torch.zeros(1, 4, 3)), only_here, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_features_that_vanish_give_numbers(causal: bool) -> None:
+    t = TensorType("f32", ("s", "d"), (4, 3))
+    module = build_module(write_source(single(LinearAttention.configure(1, causal), (t, t, t))))
+    far = torch.full((1, 4, 3), -100.0)
+    assert module(far, far, torch.ones(1, 4, 3)).isfinite().all()
