@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import comb
 from typing import TYPE_CHECKING, Final
 
+from einsyn.backends.torch_functions import functions_of
 from einsyn.diagnostics import Diagnostic, printable
 from einsyn.errors import BackendError
 
@@ -153,7 +154,7 @@ class _Writer:
 
     def __init__(self, graph: Graph, above: _Writer | None = None, owner: int | None = None) -> None:
         self.graph = graph
-        self.functions = {name: text for o in graph.operations for name, text in o.op.functions.items()}
+        self.functions = functions_of(graph) if above is None else above.functions
         self.names: dict[int, str] = {}
         self.arguments: list[str] = []
         if above is None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from small_graphs import Builder
+from small_graphs import Builder, single
 from torch import nn
 
+from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import write_source
+from einsyn.errors import BackendError
+from einsyn.ir.graph import Graph
 from einsyn.ir.types import TensorType
 from einsyn.ops import OPS
 
@@ -56,6 +61,25 @@ def test_a_function_is_defined_once_and_inputs_cannot_take_its_name() -> None:
     assert source.text.count("def batch_mean(") == 1
     first_value, _ = build_module(source)(torch.full((2, 3, 7), 4.0))
     assert first_value.flatten().tolist() == [4.0, 4.0, 4.0]
+
+
+def test_two_functions_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OPS["batch_var"], "functions", {"batch_mean": "def batch_mean(): ..."})
+    builder = Builder(x=TensorType("f32", ("c", "l"), (3, 7)))
+    (first,) = builder.apply(OPS["batch_mean"].configure(), 0)
+    (second,) = builder.apply(OPS["batch_var"].configure(), 0)
+    with pytest.raises(BackendError) as caught:
+        write_source(builder.graph(first, second))
+    assert caught.value.code == "B003"
+
+
+def test_functions_of_regions_are_found() -> None:
+    signal = TensorType("f32", ("c", "l"), (3, 7))
+    inner = single(OPS["batch_var"].configure(), (signal,))
+    outer = single(OPS["batch_mean"].configure(), (signal,))
+    operation = replace(outer.operations[0], regions=(inner,))
+    owning = Graph("test", outer.inputs, (operation,), outer.outputs, outer.types)
+    assert sorted(functions_of(owning)) == ["batch_mean", "batch_var"]
 
 
 def test_moments_trace_and_export() -> None:

@@ -50,6 +50,10 @@ def test_a_shipped_file_uses_a_shipped_file() -> None:
         ("post_activated(conv_bn(6, 3, 2), 6, 2)", 4 * 6 * 9 + 2 * 6 + 4 * 6 + 2 * 6, ["B", 6, 4, 4]),
         ("pre_activated(conv(6, 1, bias=false), 6)", 2 * 4 + 4 * 6 + 4 * 6, ["B", 6, 8, 8]),
         ("squeeze_excite(2)", 4 * 2 + 2 + 2 * 4 + 4, ["B", 4, 8, 8]),
+        ("gather_excite(2)", 0, ["B", 4, 8, 8]),
+        ("gather_excite", 0, ["B", 4, 8, 8]),
+        ("strip_pooling", 2 * (4 * 4 * 3 + 2 * 4) + 4 * 4 + 4, ["B", 4, 8, 8]),
+        ("gated(tanh)", 0, ["B", 2, 8, 8]),
         ("mbconv(4, 3, expand=1)", 4 * 9 + 2 * 4 + 4 * 4 + 2 * 4, ["B", 4, 8, 8]),
         ("mbconv(6, 3, 2)", 4 * 24 + 2 * 24 + 24 * 9 + 2 * 24 + 24 * 6 + 2 * 6, ["B", 6, 4, 4]),
         ("stage(block, 3, 8)", 4 * 8 * 9 + 2 * 8 * 8 * 9 + 3 * 2 * 8, ["B", 8, 4, 4]),
@@ -63,7 +67,10 @@ def test_parameters_in_closed_form(expression: str, params: int, output: list[ob
     assert architecture.output == [output]
 
 
-@pytest.mark.parametrize("expression", ["conv_bn_act(8, 3)", "squeeze_excite(2)", "mbconv(4, 5)", "image_head(10)"])
+@pytest.mark.parametrize(
+    "expression",
+    ["conv_bn_act(8, 3)", "squeeze_excite(2)", "gather_excite(2)", "gated", "mbconv(4, 5)", "image_head(10)"],
+)
 def test_signals(expression: str) -> None:
     assert library_net(expression, SIGNAL).verify().verified
 
@@ -84,6 +91,21 @@ def test_squeeze_excite_is_its_formula() -> None:
     s = torch.relu(x.mean((2, 3)) @ down.flatten(1).T + down_bias) @ up.flatten(1).T + up_bias
     expected = x * torch.clamp((s + 3) / 6, 0, 1)[:, :, None, None]
     torch.testing.assert_close(module(x), expected)
+
+
+def test_gather_excite_is_its_formula() -> None:
+    import torch
+
+    x = torch.randn(3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    whole = library_net("gather_excite").module().eval()(x)
+    torch.testing.assert_close(whole, x * torch.sigmoid(x.mean((2, 3), keepdim=True)))
+    expected = torch.empty_like(x)
+    for i in range(8):
+        for j in range(8):
+            # The window of three around the first of each two positions.
+            rows, columns = (slice(max(0, n - n % 2 - 1), n - n % 2 + 2) for n in (i, j))
+            expected[:, :, i, j] = x[:, :, i, j] * torch.sigmoid(x[:, :, rows, columns].mean((2, 3)))
+    torch.testing.assert_close(library_net("gather_excite(2)").module().eval()(x), expected)
 
 
 @pytest.mark.parametrize("quantum", [4, 8])
