@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import IO
 
     from google.protobuf.message import Message
@@ -54,9 +54,17 @@ def save_onnx(model: ModelProto, path: str | os.PathLike[str], external: bool | 
         with replacing(target, "wb") as file:
             file.write(slim)
         return
-    parts = [model.SerializeToString()] if weight_bytes(model) < SMALL else encoded(model)
     with replacing(target, "wb") as file:
-        file.writelines(parts)
+        file.writelines(_parts(model))
+
+
+def model_bytes(model: ModelProto) -> bytes:
+    """A model with its weights inside, which must fit (see `LARGEST_INSIDE`)."""
+    return b"".join(_parts(model))
+
+
+def _parts(model: ModelProto) -> Iterable[bytes]:
+    return [model.SerializeToString()] if weight_bytes(model) < SMALL else encoded(model)
 
 
 def encoded(model: ModelProto) -> Iterator[bytes]:
