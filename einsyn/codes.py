@@ -95,6 +95,8 @@ FILE_CODES: Final[dict[str, str]] = {
     "F007": "a line of an `.arch` file is not understood",
     "F008": "a file is not an ONNX model, or its metadata is damaged",
     "F009": "a file cannot be written",
+    "F010": "a finding or the state of a fuzzing run is damaged",
+    "F011": "a folder holds a fuzzing run already, or another one than is to go on",
 }
 
 USAGE_CODES: Final[dict[str, str]] = {
@@ -114,6 +116,10 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U016": "a plugin cannot be imported",
     "U017": "the file of a plot is no `.svg` file",
     "U018": "a wanted expected size is no number above 0",
+    "U020": "there is nothing of that name to run networks with",
+    "U021": "what is to run networks cannot be loaded",
+    "U022": "a runtime would be compared with itself",
+    "U023": "a time is not written as 90s, 10m or 2h, or is not above 0",
 }
 
 INTERNAL_CODES: Final[dict[str, str]] = {

@@ -14,6 +14,7 @@ from einsyn.cli.compile import compile_
 from einsyn.cli.diff import diff
 from einsyn.cli.enumerate import enumerate_
 from einsyn.cli.explain import explain
+from einsyn.cli.fuzz import fuzz
 from einsyn.cli.lint import lint
 from einsyn.cli.ops import ops
 from einsyn.cli.output import OUTPUT, ReaderGoneError
@@ -45,6 +46,7 @@ app.command("profile")(profile)
 app.command("analyze")(analyze)
 app.command("explain")(explain)
 app.command("diff")(diff)
+app.command("fuzz")(fuzz)
 
 # What typer raises for a wrong command line; it exports only the leaves of that family.
 _CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])

@@ -1,0 +1,176 @@
+"""`einsyn fuzz`: look for networks on which two runtimes disagree."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsyn.cli import options as opt
+from einsyn.cli.output import OUTPUT
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import UsageError
+
+if TYPE_CHECKING:
+    from einsyn.testing.finding import Finding
+    from einsyn.testing.fuzz import Campaign
+
+FOUND = 1
+_DEFAULT_COUNT = 1_000
+# Seconds between two lines of progress, on a terminal and elsewhere.
+_LIVE, _LOGGED = 0.2, 15.0
+
+
+def fuzz(
+    space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A shipped space or a .lark file.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="The reference and whom to compare with it: torch, compile, float64, onnxruntime, "
+            "onnxruntime-off|basic|extended, reference, or module:function. By default torch,onnxruntime.",
+        ),
+    ] = None,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="How many networks; reproducible.")] = None,
+    time_: Annotated[str | None, typer.Option("--time", metavar="T", help="Stop after 90s, 10m or 2h.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where findings and the state go.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in DIR.")] = False,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", metavar="DIR", help="Run the findings in DIR again instead.")
+    ] = None,
+    seed: opt.SeedOption = 0,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="For one network in one runtime; by default 10.")
+    ] = None,
+    child_memory: Annotated[
+        str | None, typer.Option("--child-memory", metavar="N", help="Bytes that one run may take, such as 4GiB.")
+    ] = None,
+    input_: opt.InputOption = None,
+    set_: opt.SetOption = None,
+    profile: opt.ProfileOption = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_memory: opt.MaxMemory = None,
+    max_ops: opt.MaxOps = None,
+    max_depth: opt.MaxDepth = None,
+    max_size: opt.MaxSize = None,
+) -> None:
+    """Run networks in several runtimes and keep what disagrees, shrunk; exit status 1 if something was found."""
+    names = [name.strip() for name in (against or "").split(",") if name.strip()]
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 10"))
+    if replay is not None:
+        _replay(replay, names, timeout)
+        return
+    if space is None:
+        raise UsageError(Diagnostic("U000", "missing argument `SPACE`", hint="einsyn fuzz --help"))
+    if resume and output is None:
+        raise UsageError(Diagnostic("U000", "--resume needs -o DIR", hint="einsyn fuzz SPACE -o DIR --resume"))
+    from einsyn.testing.fuzz import Campaign, Plan
+
+    plan = Plan.of(
+        names,
+        seed=seed,
+        timeout=10.0 if timeout is None else timeout,
+        memory=None if child_memory is None else opt.whole_number("--child-memory", child_memory),
+    )
+    bounds = opt.limits(
+        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
+        max_size=max_size,
+    )  # fmt: skip
+    loaded = opt.space_of(space, input_, set_, profile, bounds)
+    seconds = None if time_ is None else duration(time_)
+    count = _DEFAULT_COUNT if n is None and seconds is None else n
+    campaign = Campaign(loaded, plan, output, resume=resume, limits=bounds)
+    progress = Progress()
+    findings = campaign.run(count, seconds, progress.show, progress.found)
+    progress.end()
+    _summarise(campaign)
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+class Progress:
+    """One line on stderr: rewritten on a terminal, now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty() and not OUTPUT.as_json
+        self._begun = self._shown = time.monotonic()
+        self._first: int | None = None
+
+    def show(self, campaign: Campaign) -> None:
+        """Say how far it is."""
+        now = time.monotonic()
+        totals = campaign.totals
+        if self._first is None:
+            self._first, self._begun = totals.tried, now
+        if now - self._shown < (_LIVE if self._live else _LOGGED):
+            return
+        self._shown = now
+        rate = (totals.tried - self._first) / max(1e-9, now - self._begun)
+        text = (
+            f"{totals.tried:,} networks, {rate:.1f}/s, {len(campaign.findings)} findings, "
+            f"{totals.unstable:,} unstable, {len(campaign.coverage.pairs):,} pairs of operations"
+        )
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+        else:
+            record = {"tried": totals.tried, "rate": rate, "findings": len(campaign.findings)}
+            OUTPUT.message(text, {"progress": record})
+
+    def found(self, finding: Finding, folder: Path | None) -> None:
+        """A finding, as a result."""
+        self.end()
+        record: dict[str, Any] = {**vars(finding), "folder": str(folder) if folder else None}
+        OUTPUT.result(record, f"{finding.title}\n  {finding.arch[:400]}" + (f"\n  {folder}" if folder else ""))
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._live:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _summarise(campaign: Campaign) -> None:
+    summary = campaign.summary()
+    coverage = summary["coverage"]
+    OUTPUT.result(
+        summary,
+        f"{summary['tried']:,} networks: {summary['agreed']:,} agree, {summary['unstable']:,} unstable, "
+        f"{summary['failed']:,} fail in {len(summary['findings'])} ways, {summary['avoided']:,} avoided\n"
+        f"covered: {coverage['ops']} of {coverage['ops_registered']} operations, {coverage['pairs']:,} pairs "
+        f"({coverage['pair_coverage']:.1%} of those that types allow), {coverage['attributes']:,} attribute values, "
+        f"{coverage['ranks']:,} ranks, {coverage['shapes']:,} shapes",
+    )
+
+
+def _replay(corpus: Path, names: list[str], timeout: float | None) -> None:
+    from einsyn.testing.replay import replay
+
+    failing = 0
+    for each in replay(corpus, names, timeout):
+        failing += each.status in ("fails", "rewritten")
+        record = {"folder": str(each.folder), "status": each.status, "detail": each.detail, "title": each.finding.title}
+        OUTPUT.result(record, f"{each.status:9} {each.folder}  {each.finding.title}")
+    if failing:
+        raise typer.Exit(FOUND)
+
+
+def duration(text: str) -> float:
+    """Seconds of a time as people write it: 90, 90s, 10m, 2h.
+
+    Raises:
+        UsageError: U023 it is no time.
+    """
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*([smh]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise UsageError(Diagnostic("U023", f"--time needs a time, not `{text}`", hint="--time 90s, 10m or 2h"))
+    return seconds

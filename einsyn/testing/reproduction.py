@@ -1,0 +1,207 @@
+"""The script of a finding: it shows the failure again and needs nothing of einsyn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from einsyn.backends.agreement import TOLERANCE
+from einsyn.testing.oracles import ORACLES, oracle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEAD: Final = '''"""{title}
+
+    python reproduce.py
+
+Exit status 0: it happens. 1: it does not. Needs {needs}; {where}
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+REFERENCE, SUSPECT, KIND = {reference!r}, {suspect!r}, {kind!r}
+TIMEOUT = {timeout!r}
+'''
+
+_COMMON: Final = """
+
+def inputs():
+    with np.load(os.path.join(FOLDER, "inputs.npz")) as file:
+        return {name: file[name] for name in file.files}
+
+
+def model():
+    with open(os.path.join(FOLDER, "model.onnx"), "rb") as file:
+        return file.read()
+"""
+
+_TORCH: Final = '''
+
+def run_torch(prepare, wide=False):
+    """Outputs and gradients of net.py with the weights of model.onnx."""
+    import onnx
+    import torch
+
+    sys.path.insert(0, FOLDER)
+    net = importlib.import_module("net").Net()
+    arrays = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load_from_string(model()).graph.initializer}
+    weights = {}
+    for key in net.state_dict():
+        if key in arrays:
+            weights[key] = torch.tensor(arrays[key])
+        elif f"{key}.T" in arrays:
+            weights[key] = torch.tensor(arrays[f"{key}.T"].T.copy())
+    net.load_state_dict(weights, strict=False)
+    net.eval()
+    tensors = {name: torch.tensor(array) for name, array in inputs().items()}
+    if wide:
+        net.double()
+        tensors = {name: t.double() if t.is_floating_point() else t for name, t in tensors.items()}
+    leaves = dict(net.named_parameters())
+    if KIND == "gradient":
+        leaves.update((name, t.requires_grad_()) for name, t in tensors.items() if t.is_floating_point())
+    with torch.set_grad_enabled(KIND == "gradient"):
+        found = prepare(net)(*tensors.values())
+        found = list(found) if isinstance(found, (tuple, list)) else [found]
+        if KIND != "gradient":
+            return [y.numpy() for y in found]
+        total = sum((y * torch.linspace(1, 2, y.numel(), dtype=y.dtype).view(y.shape)).sum() for y in found)
+    slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    return [s.numpy() for s in slopes if s is not None]
+'''
+
+_RUNTIME: Final = """
+
+def run_onnxruntime(level):
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    session = ort.InferenceSession(model(), options, providers=["CPUExecutionProvider"])
+    wanted = {given.name for given in session.get_inputs()}
+    return session.run(None, {name: array for name, array in inputs().items() if name in wanted})
+"""
+
+_REFERENCE: Final = """
+
+def run_reference():
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    return ReferenceEvaluator(onnx.load_from_string(model())).run(None, inputs())
+"""
+
+_FUNCTION: Final = """
+
+def run_function(module, function):
+    sys.path.insert(0, os.getcwd())
+    found = getattr(importlib.import_module(module), function)(model(), inputs())
+    return [np.asarray(array) for array in (found.values() if isinstance(found, dict) else found)]
+"""
+
+# What a script may consist of, and the packages that each part needs.
+PARTS: Final = {"torch": _TORCH, "onnxruntime": _RUNTIME, "reference": _REFERENCE, "function": _FUNCTION}
+_PACKAGES: Final = {"torch": "torch and onnx", "onnxruntime": "onnxruntime", "reference": "onnx"}
+
+_TAIL: Final = '''
+
+RUNS = {{
+{runs}
+}}
+
+
+def differs(reference, result):
+    """Shapes, what is not finite, or finite elements beyond the tolerance."""
+    if len(reference) != len(result) or any(a.shape != b.shape for a, b in zip(reference, result)):
+        return "shapes differ: %s and %s" % ([a.shape for a in reference], [b.shape for b in result])
+    for a, b in zip(reference, result):
+        both = np.isfinite(a) & np.isfinite(b)
+        if not np.array_equal(a[~both], b[~both], equal_nan=True):
+            return "other elements are not finite"
+        gap = np.abs(a[both].astype("f8") - b[both]).max(initial=0)
+        if gap > {tolerance!r} * max(1, np.abs(a[both]).max(initial=0)):
+            return "largest difference %g, largest value %g" % (gap, np.abs(a[both]).max(initial=0))
+    return ""
+
+
+def child():
+    """Run the suspect in a process of its own, which may crash or hang."""
+    command = [sys.executable, os.path.abspath(__file__), "--suspect"]
+    try:
+        done = subprocess.run(command, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        return "no answer in %s seconds" % TIMEOUT if KIND == "hang" else ""
+    if done.returncode == 3:
+        return "an exception" if KIND in ("exception", "memory") else ""
+    if done.returncode < 0 or done.returncode not in (0, 3):
+        return "the process died: %s" % done.returncode if KIND == "crash" else ""
+    return ""
+
+
+def main():
+    if "--suspect" in sys.argv:
+        try:
+            RUNS[SUSPECT]()
+        except Exception as error:
+            print("%s: %s" % (type(error).__name__, error))
+            os._exit(3)
+        os._exit(0)
+    if KIND in ("crash", "hang", "exception", "memory"):
+        found = child()
+    elif REFERENCE == SUSPECT:
+        shapes = [a.shape for a in RUNS[SUSPECT]()]
+        found = "shapes are %s" % shapes if shapes != {shapes!r} else ""
+    else:
+        found = differs(RUNS[REFERENCE](), RUNS[SUSPECT]())
+    print("%s: %s" % (SUSPECT, found or "nothing wrong"))
+    return 0 if found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
+
+
+def reproduction(
+    title: str,
+    reference: str,
+    suspect: str,
+    kind: str,
+    shapes: Sequence[tuple[int, ...]],
+    timeout: float,
+) -> str:
+    """The text of a script that runs the suspect, beside the reference where there is something to compare.
+
+    Args:
+        title: one line on what happens.
+        reference: the oracle that is right.
+        suspect: the one that is not.
+        kind: of the disagreement.
+        shapes: of the outputs, as einsyn knows them.
+        timeout: seconds until a hang is one.
+    """
+    names = dict.fromkeys((reference, suspect))
+    runs = {name: oracle(name).in_script() for name in names}
+    parts = dict.fromkeys(part for part, _ in runs.values())
+    needs = " and ".join(dict.fromkeys(["numpy", *(_PACKAGES[part] for part in parts if part in _PACKAGES)]))
+    custom = [name.partition(":")[0] for name in names if name not in ORACLES]
+    where = f"run it where `{custom[0]}` can be imported." if custom else "run it anywhere."
+    head = _HEAD.format(
+        title=title.replace("\\", "/").replace('"', "'"),
+        needs=needs,
+        where=where,
+        reference=reference,
+        suspect=suspect,
+        kind=kind,
+        timeout=timeout,
+    )
+    listed = "\n".join(f"    {name!r}: lambda: {call}," for name, (_, call) in runs.items())
+    tail = _TAIL.format(runs=listed, tolerance=TOLERANCE, shapes=[tuple(s) for s in shapes])
+    return head + _COMMON + "".join(PARTS[part] for part in parts) + tail
