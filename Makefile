@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench einspace full clean install
+.PHONY: demo test lint types docs bench einspace fuzz full clean install
 
 install: $(STAMP)
 
@@ -37,6 +37,11 @@ docs: $(STAMP)
 # 10,000 sampled networks run in torch, 1,000 of them in onnxruntime; the result is committed.
 einspace: $(STAMP)
 	$(BIN)/python tests/spaces/full_run.py
+
+# Networks of every shipped space and of every operation in torch, onnxruntime and the ONNX reference evaluator; the
+# result is committed.
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/long_run.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

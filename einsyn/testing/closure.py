@@ -12,7 +12,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Final, Literal
 
 from einsyn.ir.mismatch import Mismatch
-from einsyn.ir.types import TensorType
+from einsyn.ir.types import KINDS, TensorType
 from einsyn.ops import OPS
 
 if TYPE_CHECKING:
@@ -29,8 +29,10 @@ INPUTS: Final[dict[str, TensorType]] = {
     "tokens": TensorType("i64", ("t",), (6,)),
 }
 TABLE: Final = TensorType("f32", ("v", "d"), (10, 8), batched=False)
+# Axes of tensors without a batch that are explored.
+_FREE: Final = (("s", "d"), ("d",), TABLE.axes)
 # Tensors of one kind that are explored, and elements that one may have.
-_TYPES: Final = 16
+_TYPES: Final = 10
 _ELEMENTS: Final = 2_048
 # Results of an operation with many outputs that are followed.
 _OUTPUTS: Final = 4
@@ -50,6 +52,14 @@ class Kind:
     def of(cls, t: TensorType) -> Kind:
         """The kind of a type."""
         return cls(t.dtype, t.axes, t.batched)
+
+    @property
+    def followed(self) -> bool:
+        """Whether operations are applied to tensors of this kind: those that the language names, and three of weights.
+
+        Axes that a reduction left over, such as `h, w`, end a chain: they meet the same operations at the same ranks.
+        """
+        return self.axes in (KINDS if self.batched else _FREE)
 
     @property
     def name(self) -> str:
@@ -142,6 +152,9 @@ def close(ops: Iterable[Op] | None = None) -> Closure:
     def reach(t: TensorType, maker: str | None) -> None:
         kind = Kind.of(t)
         if t not in makers:
+            if not kind.followed:
+                closure.types.setdefault(kind, {})
+                return
             known = closure.types.setdefault(kind, {})
             if len(known) >= _TYPES or t.elements > _ELEMENTS:
                 return

@@ -26,6 +26,8 @@ class Coverage:
         self.kinds: Counter[str] = Counter()
         self.ranks: Counter[str] = Counter()
         self.shapes: set[str] = set()
+        # Networks since the last one with a new pair.
+        self.stale = 0
 
     def add(self, graph: Graph) -> None:
         """Count one network."""
@@ -40,7 +42,9 @@ class Coverage:
                 self.ranks[f"{op.name} {t.rank + t.batched}"] += 1
                 if len(self.shapes) < _SHAPES:
                     self.shapes.add(str(t.shape))
-        self.pairs.update(pairs_of(graph))
+        found = pairs_of(graph)
+        self.stale = 0 if any(pair not in self.pairs for pair in found) else self.stale + 1
+        self.pairs.update(found)
 
     def new_pairs(self, graph: Graph) -> int:
         """How many pairs of operations a network has that were not met before."""
@@ -49,7 +53,7 @@ class Coverage:
     def record(self) -> dict[str, Any]:
         """Everything, as JSON."""
         counters = {name: dict(sorted(getattr(self, name).items())) for name in _COUNTERS}
-        return {**counters, "shapes": sorted(self.shapes)}
+        return {**counters, "shapes": sorted(self.shapes), "stale": self.stale}
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Coverage:
@@ -58,6 +62,7 @@ class Coverage:
         for name in _COUNTERS:
             getattr(made, name).update(record[name])
         made.shapes.update(record["shapes"])
+        made.stale = record["stale"]
         return made
 
     def summary(self) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from einsyn.testing.closure import INPUTS, TABLE, Closure, Kind, Operand, Step, close
+from einsyn.testing.closure import INPUTS, TABLE, Closure, Kind, Operand, Step, close, instances
 
-# The probability that a chain ends after a step, so that five steps are the mean.
-_END: Final = "0.2"
+if TYPE_CHECKING:
+    from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Op
+
+# The probability that a chain ends after a step, so that chains have ten steps at most times.
+_END: Final = "0.1"
 
 
 def every_op_space(closure: Closure | None = None) -> str:
@@ -20,7 +24,9 @@ def every_op_space(closure: Closure | None = None) -> str:
     """
     closure = closure or close()
     names = _names(closure)
-    starts = {f"from_{name}": (name, Kind.of(t)) for name, t in INPUTS.items()}
+    starts = {f"from_{name}": (name, name, Kind.of(t)) for name, t in INPUTS.items()}
+    for number, (op, t) in enumerate(_sources(), 1):
+        starts[f"from_{op.name}{number}"] = (f"{op.name}{number}", f"{op}()", Kind.of(t))
     lines = [
         "// Chains of operations: every registered operation, at every kind of tensor that it takes.",
         "// Written by `einsyn ops --space`.",
@@ -28,7 +34,7 @@ def every_op_space(closure: Closure | None = None) -> str:
         "//@ title every operation",
         *(f"//@ input {name} {t}" for name, t in INPUTS.items()),
         "",
-        _rule("start", [f'"{name}" {kind.name} -> {alias}' for alias, (name, kind) in starts.items()]),
+        _rule("start", [f'"{token}" {kind.name} -> {alias}' for alias, (token, _, kind) in starts.items()]),
     ]
     groups: dict[Kind, dict[tuple[str, Kind], dict[int, None]]] = {kind: {} for kind in closure.types}
     for step in closure.steps:
@@ -42,9 +48,15 @@ def every_op_space(closure: Closure | None = None) -> str:
             lines.append(_rule(_group(kind, op, after), [f'"{op}" "{number}" -> {op}_{number}' for number in numbers]))
     lines.append('%ignore " "')
     inputs = ", ".join(INPUTS)
-    lines += [f"//@ define {alias}(body)({inputs}) = body({name})" for alias, (name, _) in starts.items()]
+    lines += [f"//@ define {alias}(body)({inputs}) = body({given})" for alias, (_, given, _) in starts.items()]
     lines += dict.fromkeys(f"//@ define {op}_{n}()(x) = {_written(step)}" for step, (op, n) in names.items())
     return "\n".join(lines) + "\n"
+
+
+def _sources() -> list[tuple[Op, TensorType]]:
+    """Operations without operands whose result is of a kind that others are applied to."""
+    found = [(op, t) for op in instances() if type(op).arity == 0 for t in op.signature(()).outputs]
+    return [(op, t) for op, t in found if Kind.of(t).followed]
 
 
 def _group(before: Kind, op: str, after: Kind) -> str:

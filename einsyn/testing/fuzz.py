@@ -35,9 +35,13 @@ if TYPE_CHECKING:
 
 STATE: Final = "run.json"
 # Draws for one network: the first that has a new pair of operations is taken, else the last.
-_DRAWS: Final = 4
+_DRAWS: Final = 8
+# After so many networks without a new pair one draw will do.
+_SATURATED: Final = 50
 # How many times longer something may run before it is said to hang.
 _LONGER: Final = 5
+# Inputs that a part of a network is tried with.
+_INPUTS: Final = 4
 # Networks between two times that the state is written.
 _CHECKPOINT: Final = 50
 # Unstable networks that are listed.
@@ -215,10 +219,11 @@ class Campaign:
         """Network number `index`: its draws depend on the seed and the number, the choice among them on coverage."""
         digest = hashlib.sha256(f"{self.plan.seed}/{index}".encode()).digest()
         sampler = Sampler(self.space, int.from_bytes(digest[:8]), self.space.bounds(self.limits))
-        for _ in range(_DRAWS - 1):
-            architecture = next(sampler)
-            if self.coverage.new_pairs(architecture.graph):
-                return architecture
+        if self.coverage.stale < _SATURATED:
+            for _ in range(_DRAWS - 1):
+                architecture = next(sampler)
+                if self.coverage.new_pairs(architecture.graph):
+                    return architecture
         return next(sampler)
 
     def _examine(self, child: Child, graph: Graph, index: int, names: Sequence[str]) -> tuple[Verdict, Case | None]:
@@ -235,16 +240,20 @@ class Campaign:
         reference = self.plan.against[0]
         names = (reference,) if what.oracle in (reference, EINSYN) else (reference, what.oracle)
 
-        def shown(graph: Graph) -> tuple[Disagreement | None, Case | None]:
-            verdict, case = self._examine(child, graph, index, names)
+        def shown(graph: Graph, number: int = index) -> tuple[Disagreement | None, Case | None]:
+            verdict, case = self._examine(child, graph, number, names)
             same = (d for d in verdict.disagreements if _alike(d, what))
             return next(same, None), case
 
         def fails(graph: Graph) -> bool:
             return shown(graph)[0] is not None
 
+        def fails_alone(graph: Graph) -> bool:
+            # A part gets inputs that it may not mind; others may do.
+            return any(shown(graph, index + k)[0] is not None for k in range(1 if what.kind == "hang" else _INPUTS))
+
         for i, known in enumerate(self.findings):
-            if _alike(known, what) and _explains(known, architecture.graph, fails):
+            if _alike(known, what) and _explains(known, architecture.graph, fails_alone):
                 self._again(i)
                 return
         if what.kind == "hang" and not self._hangs_for_long(architecture.graph, index, names, what):
@@ -258,7 +267,7 @@ class Campaign:
                 architecture.derivation, lambda tree: self._tree_fails(tree, fails), self.plan.max_tests
             )
             smallest = self.space.check(tree, **self.limits)
-            blamed = culprit(smallest.graph, fails)
+            blamed = culprit(smallest.graph, fails_alone)
         now, case = shown(smallest.graph)
         finding = Finding(
             oracle=what.oracle,
@@ -280,7 +289,7 @@ class Campaign:
             versions=versions(),
         )
         for i, known in enumerate(self.findings):
-            if known.key == finding.key:
+            if known.key == finding.key or (known.arch == finding.arch and _alike(known, finding)):
                 self._again(i)
                 return
         place = None
