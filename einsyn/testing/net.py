@@ -98,7 +98,7 @@ class Net:
         """
         import numpy as np
 
-        from einsyn.backends.verify import TOLERANCE
+        from einsyn.backends.agreement import TOLERANCE
 
         given = [np.asarray(output) for output in outputs]
         assert len(given) == len(self.outputs), f"{len(given)} outputs, torch has {len(self.outputs)}"

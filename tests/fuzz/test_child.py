@@ -13,7 +13,7 @@ from einsyn.errors import UsageError
 from einsyn.testing.case import case_of
 from einsyn.testing.child import Child
 
-RUNTIME = '''
+RUNTIME = """
 import ctypes
 import os
 import sys
@@ -39,7 +39,7 @@ def sleep(model, inputs):
 
 def fail(model, inputs):
     raise ValueError("bad axis 3 of '/conv'")
-'''
+"""
 
 
 @pytest.fixture
