@@ -28,6 +28,9 @@ FENCE = re.compile(
     r"(?:^<!-- file: (?P<file>\S+) -->\n+)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
+# What a command says that ends with another status than 0: a diagnostic, failed tests, findings.
+REFUSED = re.compile(r"error\[|^\d+ failed|fail in [1-9]\d* ways|^fails ", re.MULTILINE)
+
 
 @dataclass
 class Block:
@@ -149,7 +152,7 @@ class Runner:
                 for line, shown in sessions(block.body):
                     status, said = self.command(line)
                     assert matches(shown, said), f"{place}: $ {line}\nshown:\n{shown}\nis:\n{said}"
-                    refused = "error[" in said or re.search(r"^\d+ failed", said, re.MULTILINE) is not None
+                    refused = REFUSED.search(said) is not None
                     assert (status != 0) == refused, f"{place}: $ {line}\nexit status {status}\n{said}"
             elif block.kind == "python":
                 printed = self.python(block.body, place)
