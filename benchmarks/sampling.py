@@ -14,7 +14,10 @@ ROUNDS = 7
 
 
 def run() -> dict[str, Any]:
-    """Accepted architectures a second of processor time, of both in turn; ours with text, log_prob, params, macs, output and hash."""
+    """Accepted architectures a second of processor time, of both in turn.
+
+    Ours come with text, log_prob, params, macs, output and hash.
+    """
     space = einsyn.load("einspace")
     ours_sampler = space.sampler(seed=0)
     lean_sampler = LeanSampler(0)
