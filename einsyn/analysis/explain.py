@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # How many changes of one place are tried, and how many that help are told.
 _TRIED: Final = 200
+_NEAR: Final = 40
 _TEXTS: Final = 16
 _TOLD: Final = 5
 _SHOWN: Final = 100
@@ -178,12 +179,14 @@ def _extent(tree: Derivation, path: tuple[int, ...], spacing: Spacing) -> tuple[
 
 
 def _repairs(space: Space, tree: Derivation, path: tuple[int, ...], limits: Mapping[str, int | None]) -> list[Repair]:
-    """Changes at the place where the fault shows, at what stands directly below it, then at what it belongs to."""
+    """Changes of values at the place where the fault shows, of what stands there, then of what it belongs to."""
     spacing, bounds = space.grammar.spacing, space.bounds(limits)
     node = tree.at(path)
     places = [path]
     if isinstance(node, Derivation):
-        places += [(*path, i) for i in range(len(node.children))]
+        below = [((*path, *inner), part) for inner, part in islice(node.walk(), _NEAR)]
+        # Values first: they change least.
+        places = [*[at for at, part in below if isinstance(part, Token)], *[at for at, _ in below]]
     if path:
         above = tree.at(path[:-1])
         assert isinstance(above, Derivation)

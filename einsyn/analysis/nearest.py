@@ -31,6 +31,10 @@ MAX_ITEMS: Final = 200_000
 # One edit outweighs whatever its tokens look like.
 _EDIT: Final = 1_000_000
 _STRANGER: Final = 1_000
+# Putting in is nearer than taking out, and both are nearer than writing something that looks quite different.
+_PUT_IN: Final = 400
+_TAKEN_OUT: Final = 500
+_OTHER_NUMBER: Final = 300
 _SHOWN: Final = 60
 _WORDS: Final = (re.compile(r"[A-Za-z_]+|[0-9.]+|.", re.DOTALL), re.compile(r"[A-Za-z0-9_.]+|.", re.DOTALL))
 
@@ -199,7 +203,7 @@ class _Search:
     def _scan(self, item: _Item, terminal: Terminal, cost: int, last: int) -> None:
         at = item.end
         new = terminal.domain.text(0)
-        self._token(item, at, cost + _EDIT + _STRANGER, terminal, new, Edit("insert", at, "", new))
+        self._token(item, at, cost + _EDIT + _PUT_IN, terminal, new, Edit("insert", at, "", new))
         if at >= last:
             return
         found = self._match(terminal, at)
@@ -210,7 +214,7 @@ class _Search:
                 new, unlike = _closest(terminal, old)
                 self._token(item, after, cost + _EDIT + unlike, terminal, new, Edit("replace", at, old, new))
             kept = _Item(item.production, item.dot, item.start, after)
-            self._reach(kept, cost + _EDIT + _STRANGER, item, Edit("delete", at, old, ""))
+            self._reach(kept, cost + _EDIT + _TAKEN_OUT, item, Edit("delete", at, old, ""))
 
     def _token(self, item: _Item, end: int, cost: int, terminal: Terminal, text: str, edit: Edit | None) -> None:
         after = _Item(item.production, item.dot + 1, item.start, end)
@@ -225,7 +229,7 @@ class _Search:
             edits.append(Edit("delete", at, old, ""))
             at = after
         end = _Item(self._grammar.start, 1, item.start, last)
-        self._reach(end, cost + len(edits) * (_EDIT + _STRANGER), item, *edits)
+        self._reach(end, cost + len(edits) * (_EDIT + _TAKEN_OUT), item, *edits)
 
     # The result.
 
@@ -260,5 +264,7 @@ def _closest(terminal: Terminal, old: str) -> tuple[str, int]:
     """The text of a terminal that is most like a token, and how unlike it is."""
     domain = terminal.domain
     new = domain.text(0) if len(domain) == 1 else domain.suggest(old[:_SHOWN]) or domain.text(0)
+    if old[:1].isdecimal() and new[:1].isdecimal():
+        return new, _OTHER_NUMBER
     alike = SequenceMatcher(None, old[:_SHOWN], new[:_SHOWN], autojunk=False).ratio()
     return new, round((1 - alike) * (_STRANGER - 1))

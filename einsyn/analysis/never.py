@@ -11,10 +11,11 @@ from collections import Counter, defaultdict, deque
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from einsyn.analysis.branching import rules_of
 from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
 from einsyn.derivation.enumerate import derivations
 from einsyn.diagnostics import Diagnostic
-from einsyn.grammar.analysis import reachable_rules
+from einsyn.grammar.analysis import min_sizes, reachable_rules
 from einsyn.grammar.model import Rule
 
 if TYPE_CHECKING:
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
     from einsyn.ir.types import TensorType
     from einsyn.space import Space
 
-# Draws that are led to one alternative, and of those that chose it the fewest that are worth a note.
-_LED: Final = 100
-_ENOUGH: Final = 30
+# Draws that are led to one alternative; then draws that fail at it, or chose it at all, that are worth a note.
+_LED: Final = 600
+_FAILED_THERE: Final = 30
+_CHOSEN: Final = 400
+# Larger draws say little about one alternative and cost much; they are left out, neither good nor bad.
+_LARGEST: Final = 200
+_LEADING: Final = 0.8
 
 
 def never_typed(space: Space, draws: int, seed: int) -> list[Diagnostic]:
@@ -47,16 +52,29 @@ def never_typed(space: Space, draws: int, seed: int) -> list[Diagnostic]:
             seen.add(space.elaborate(TreeChooser(derivation)))
         return [seen.finding(p, proven=True) for p in asked if p not in seen.good]
     random = Random(seed)
+    own = space.limits.max_size
+    bounds = space.limits if own is not None and own <= _LARGEST else space.limits.merged({"max_size": _LARGEST})
+
+    def look(chooser: Chooser, seen: _Seen) -> None:
+        outcome = space.elaborate(chooser, bounds)
+        if bounds is space.limits or outcome.cause is None or outcome.cause.code != "L006":
+            seen.add(outcome)
+
     for _ in range(draws):
-        seen.add(space.elaborate(RandomChooser(random)))
+        look(RandomChooser(random), seen)
     found: list[Diagnostic] = []
     for production in asked:
+        if production in seen.good:
+            continue
+        # What other draws say of it may rest on where they were led.
+        led = _Seen()
         for _ in range(_LED):
-            if production in seen.good:
+            look(_Led(space.grammar, production, random), led)
+            if production in led.good or led.suffices(production):
                 break
-            seen.add(space.elaborate(_Led(space.grammar, production, random)))
-        if production not in seen.good and seen.tried[production] >= _ENOUGH:
-            found.append(seen.finding(production, proven=False))
+        seen.good |= led.good
+        if production not in seen.good and (led.suffices(production) or led.tried[production] >= _CHOSEN):
+            found.append(led.finding(production, proven=False))
     return found
 
 
@@ -66,17 +84,27 @@ class _Seen:
     def __init__(self) -> None:
         self.good: set[Production] = set()
         self.tried: Counter[Production] = Counter()
+        self.failed_there: Counter[Production] = Counter()
         self.causes: dict[Production, Counter[str]] = defaultdict(Counter)
 
     def add(self, outcome: Elaboration) -> None:
         used = set(_productions(outcome.root))
+        origin = outcome.cause.origin if outcome.cause is not None else None
+        if origin is not None and origin.production is not None:
+            self.failed_there[origin.production] += 1
         if outcome.cause is None:
             self.good |= used
         for production in used:
             self.tried[production] += 1
             if outcome.cause is not None:
                 self.causes[production][f"{outcome.cause.code}: {outcome.cause.message}"] += 1
-        outcome.root.dismantle()
+        if outcome.cause is not None:
+            outcome.root.dismantle()
+
+    def suffices(self, production: Production) -> bool:
+        """Whether enough draws failed at an alternative, and most that chose it did not fail elsewhere."""
+        there = self.failed_there[production]
+        return there >= _FAILED_THERE and 5 * there > 4 * self.tried[production]
 
     def finding(self, production: Production, *, proven: bool) -> Diagnostic:
         tried = self.tried[production]
@@ -107,7 +135,9 @@ def _productions(root: Choice) -> Iterator[Production]:
 
 
 class _Led(Chooser):
-    """Draws by weight, but every other time takes a step towards one alternative until it is chosen.
+    """Draws by weight, but most times takes a step towards one alternative, and the shortest way out elsewhere.
+
+    Small derivations have little beside the alternative that could fail.
 
     Args:
         grammar: the grammar.
@@ -121,20 +151,19 @@ class _Led(Chooser):
         self._drawn = RandomChooser(random)
         self._found = False
         self._steps = _distances(grammar, production.rule)
+        self._sizes = min_sizes(grammar)
 
     def choose(self, rule: Rule | Terminal, types: tuple[TensorType, ...] | None, path: Choice) -> Production | int:
-        if not self._found and isinstance(rule, Rule) and self._random.random() < 0.5:
-            if rule is self._production.rule:
+        if isinstance(rule, Rule) and self._random.random() < _LEADING:
+            if not self._found and rule is self._production.rule:
                 self._found = True
                 return self._production
-            here = self._steps.get(rule)
-            nearer = [
-                p
-                for p in rule.drawable
-                if here and any(self._steps.get(s, here) < here for s in p.slots if isinstance(s, Rule))
-            ]
-            if nearer:
+            here = None if self._found else self._steps.get(rule)
+            if here:
+                nearer = [p for p in rule.drawable if any(self._steps.get(s, here) < here for s in rules_of(p))]
                 return self._random.choice(nearer)
+            sizes = [sum(self._sizes.get(s, 0) for s in rules_of(p)) for p in rule.drawable]
+            return self._random.choice([p for p, n in zip(rule.drawable, sizes, strict=True) if n == min(sizes)])
         return self._drawn.choose(rule, types, path)
 
 

@@ -34,7 +34,7 @@ def runaway(grammar: Grammar) -> Iterator[Diagnostic]:
             fate = "some draws never end"
         yield Diagnostic(
             "G120",
-            f"`{rules[0].name}` leads back to itself {radius:.4g} times on average ({circle}): {fate}",
+            f"recursion through `{rules[0].name}` ({circle}) grows by {radius:.4g} at every step: {fate}",
             rules[0].span,
             evidence=(f"spectral radius {radius:.6g}",),
             hint=_remedy(grammar, rules) or "einsyn analyze SPACE --target-size 30 prints weights that end",
