@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench einspace fuzz full clean install
+.PHONY: demo test lint types docs bench mutants einspace fuzz full clean install
 
 install: $(STAMP)
 
@@ -45,6 +45,10 @@ fuzz: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+# Bugs planted one after the other in a copy; what the strategies find is committed. Takes an hour.
+mutants: $(STAMP)
+	$(BIN)/python tests/mutants/run.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import building, deep, exporting, sampling, startup
+from benchmarks import building, deep, exporting, sampling, startup, testing
 from benchmarks.measure import machine, say
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "deep": deep.run,
     "building": building.run,
     "exporting": exporting.run,
+    "testing": testing.run,
 }
 RESULTS = Path(__file__).parent / "results" / "benchmarks.json"
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -23,7 +24,6 @@ from hypothesis import strategies as st
 import einsyn
 from einsyn.derivation.tree import Derivation
 from einsyn.errors import EinsynError
-from einsyn.ops import OPS
 from einsyn.testing import Net, architectures, grammars, op_space
 from einsyn.testing.space_contract import check_graph, check_module, check_text
 
@@ -32,7 +32,7 @@ UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
 INPUTS = ("f32[B, c:4, h:6, w:6]", "f32[B, s:6, d:8]", "i64[B, t:7]")
 # Networks of one space before the next has its turn.
 ROUND = 40
-SHRINK_SECONDS = 40.0
+SHRINK_SECONDS = 10.0
 
 
 class Stop(BaseException):
@@ -63,9 +63,11 @@ class Hunt:
             raise AssertionError(str(error)) from None
 
     def tick(self) -> None:
-        """Stop when time is over."""
+        """Stop when time is over, or when there is nothing left to shrink."""
         now = time.process_time()
-        if now > self.seconds + SHRINK_SECONDS if self.found_after is None else now > self.found_after + SHRINK_SECONDS:
+        if self.best is not None and self.best["modules"] == 1:
+            raise Stop  # nothing is smaller
+        if now > (self.seconds if self.found_after is None else self.found_after + SHRINK_SECONDS):
             raise Stop
 
     def found(self, space: einsyn.Space, tree: Derivation, error: Exception) -> None:
@@ -131,22 +133,27 @@ def of_random_spaces(draw: st.DrawFn) -> Net:
     return draw(architectures(loaded(draw(grammars()), max_ops=60, max_params=50_000), max_size=20))
 
 
-def sources() -> list[st.SearchStrategy[Net]]:
-    """Where networks come from, in the order of their turns."""
+def sources() -> Iterator[st.SearchStrategy[Net]]:
+    """Where networks come from, in the order of their turns; spaces are loaded when it is their turn first."""
     steady = {"require": lambda a: not UNSTEADY & set(a.ops), "max_memory": 2**20}
-    names = [name for name in ("einspace", "nasbench201") if name in einsyn.shipped_spaces()]
-    return [
-        *(architectures(loaded(op_space(shape)), max_size=14, **steady) for shape in INPUTS),
-        *(architectures(name, profile="test", max_size=24) for name in names),
-        of_random_spaces(),
-    ]
+    known: list[st.SearchStrategy[Net]] = []
+    for shape in INPUTS:
+        known.append(architectures(loaded(op_space(shape)), max_size=14, **steady))
+        yield known[-1]
+        if len(known) == 1:
+            known += [architectures(name, profile="test", max_size=24) for name in ("einspace", "nasbench201")]
+            yield from known[1:]
+    known.append(of_random_spaces())
+    yield known[-1]
+    yield from cycle(known)
 
 
 def hunt(seconds: float) -> dict[str, object]:
     """Look until something is found or time is over."""
     state = Hunt(seconds)
     try:
-        for number, strategy in turns(sources(), state):
+        for number, strategy in enumerate(sources()):
+            state.tick()
 
             @seed(number)
             @settings(
@@ -163,16 +170,14 @@ def hunt(seconds: float) -> dict[str, object]:
     except Exception as error:  # a space that cannot be drawn from, or what hypothesis makes of a failure
         if state.best is None:
             state.found_after = time.process_time()
-            state.best = {"space": "", "arch": "", "modules": 0, "size": 0, "says": f"{type(error).__name__}: {error}"}
+            state.best = {
+                "space": "",
+                "arch": "",
+                "modules": 0,
+                "size": 0,
+                "says": f"{type(error).__name__}: {error}".splitlines()[0],
+            }
     return {"found": state.best is not None, "seconds": state.found_after, "tried": state.tried, **(state.best or {})}
-
-
-def turns(found: list[st.SearchStrategy[Net]], state: Hunt) -> Iterator[tuple[int, st.SearchStrategy[Net]]]:
-    """One source after the other, again and again, until time is over."""
-    number = 0
-    while state.found_after is not None or time.process_time() < state.seconds:
-        yield number, found[number % len(found)]
-        number += 1
 
 
 def main() -> int:
@@ -180,7 +185,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="processor time until something is found")
     torch.set_num_threads(1)
-    assert OPS
     print(json.dumps(hunt(parser.parse_args().seconds)))
     return 0
 
