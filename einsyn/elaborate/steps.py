@@ -137,6 +137,11 @@ class Steps:
             entry = self._entries[rule, types] = self._step(call, None, None)
         return entry
 
+    @property
+    def worked_out(self) -> int:
+        """How many steps have been worked out."""
+        return self._kept
+
     def _step(self, call: Call, above: Step | None, answer: Any) -> Step:
         """Run a call up to the step that an answer leads to."""
         self._kept += 1

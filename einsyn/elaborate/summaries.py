@@ -46,6 +46,10 @@ _MAX_KEPT: Final = 200_000
 # After so many draws the steps have to have been of use for half of them; then functions are generated. New ones are
 # when the old ones did not suffice for twice as many draws.
 _TRIAL: Final = 250
+# Steps that draws may have worked out before walking counts as no use: some at first, then so many for each draw. A
+# space whose draws seldom meet the same types again costs more this way than elaborating whole.
+_FIRST_STEPS: Final = 400
+_STEPS_A_WALK: Final = 9
 
 
 class Walk:
@@ -164,7 +168,9 @@ class Summaries:
 
     def _judge(self) -> None:
         """See whether walking is of use, and whether functions should be generated."""
-        if self._of_no_use > _TRIAL and 2 * self._of_no_use > self._walks:
+        worked_out = 0 if self._steps is None else self._steps.worked_out
+        dear = worked_out > _FIRST_STEPS + _STEPS_A_WALK * self._walks
+        if dear or (self._of_no_use > _TRIAL and 2 * self._of_no_use > self._walks):
             self.worthwhile = False
             self._steps = self._generated = None
         elif self._missed > self._allowed and self._steps is not None:
