@@ -48,6 +48,8 @@ class _AnyType:
         raise NeedsTypes
 
     __getattr__ = __eq__ = __hash__ = __str__ = _refuse  # type: ignore[assignment]
+    # As a value of the language (`type_of(x)`) it is asked for its class before anything else.
+    __class__ = property(_refuse)  # type: ignore[assignment]
 
 
 _ANY: Final[Any] = _AnyType()

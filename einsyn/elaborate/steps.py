@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 # Applying a rule with so many derivations at most is part of the call that does it.
 _INLINE: Final = 64
+# A call with more answers than this is seldom made again, and working its steps out takes ever longer.
+_LONGEST: Final = 24
 
 
 class Entries(dict[Any, Step]):
@@ -146,6 +148,8 @@ class Steps:
         """Run a call up to the step that an answer leads to."""
         self._kept += 1
         answers = [*above.answers(), answer] if above is not None else []
+        if len(answers) > _LONGEST:
+            return Step(UNFORESEEN, call, above, answer, 0)
         root = Choice(self._program.grammar.start if call.rule is None else call.rule, None, 0, 1)
         probe = Probe(
             self._program.plans,

@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
 # Steps and outcomes kept; a space meets ever new types.
 _MAX_KEPT: Final = 200_000
-# After so many draws the steps have to have been of use for half of them; then functions are generated. New ones are
-# when the old ones did not suffice for twice as many draws.
+# Functions are generated after so many draws; new ones when the old ones did not suffice for twice as many draws.
 _TRIAL: Final = 250
-# Steps that draws may have worked out before walking counts as no use: some at first, then so many for each draw. A
-# space whose draws seldom meet the same types again costs more this way than elaborating whole.
-_FIRST_STEPS: Final = 400
-_STEPS_A_WALK: Final = 9
+# After so many draws the steps have to have been of use for half of them.
+_FAIR_TRIAL: Final = 32
+# More steps worked out than this at the beginning, and then for each draw, mean that draws seldom meet the same again.
+_FIRST_STEPS: Final = 250
+_STEPS_A_WALK: Final = 4
 
 
 class Walk:
@@ -170,7 +170,7 @@ class Summaries:
         """See whether walking is of use, and whether functions should be generated."""
         worked_out = 0 if self._steps is None else self._steps.worked_out
         dear = worked_out > _FIRST_STEPS + _STEPS_A_WALK * self._walks
-        if dear or (self._of_no_use > _TRIAL and 2 * self._of_no_use > self._walks):
+        if dear or (self._of_no_use > _FAIR_TRIAL and 2 * self._of_no_use > self._walks):
             self.worthwhile = False
             self._steps = self._generated = None
         elif self._missed > self._allowed and self._steps is not None:

@@ -13,6 +13,7 @@ from small_spaces import SEQUENCE, small_space
 import einsyn
 from einsyn.elaborate.summaries import Summaries, Walk
 from einsyn.errors import SamplingError
+from einsyn.shipped import shipped_spaces
 from einsyn.testing import grammars
 
 # What a definition needs to know of types, weights tied, arguments applied again at equal and at other types or never.
@@ -78,6 +79,13 @@ def test_einspace(limits: dict[str, int]) -> None:
 def test_einspace_on_other_inputs(text: str) -> None:
     walked = drawn(einsyn.load("einspace", input=text), 100, 1, whole=False)
     assert walked == drawn(einsyn.load("einspace", input=text), 100, 1, whole=True)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_spaces() if name != "einspace"])
+def test_every_shipped_space(name: str) -> None:
+    walked, whole = (einsyn.load(name, profile="test") for _ in range(2))
+    whole.summaries(whole.limits).worthwhile = False
+    assert [a.record() for a in walked.sample(15, seed=1)] == [a.record() for a in whole.sample(15, seed=1)]
 
 
 @pytest.mark.parametrize("limits", [{}, {"max_params": 400}, {"max_ops": 6}, {"max_size": 9}, {"max_macs": 3000}])
