@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from einsyn.backends.agreement import agreement
 from einsyn.testing.oracles import NOISE, oracle
+from einsyn.testing.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from einsyn.testing.case import Case
-    from einsyn.testing.child import Child
-    from einsyn.testing.outcome import Outcome
 
     Array = np.ndarray[Any, Any]
 
@@ -90,7 +89,23 @@ class _Doubt:
         return Disagreement(self.oracle, self.kind, "", where + size)
 
 
-def examine(child: Child, case: Case, names: Sequence[str]) -> Verdict:
+class Runner(Protocol):
+    """Where oracles run: a child process, or this one."""
+
+    def run(self, case: Case, names: Sequence[str], *, gradients: bool = False) -> dict[str, Outcome]:
+        """What became of a case in each oracle."""
+        ...
+
+
+class InProcess:
+    """Runs oracles in this process, for networks and runtimes that are trusted to end."""
+
+    def run(self, case: Case, names: Sequence[str], *, gradients: bool = False) -> dict[str, Outcome]:
+        """What became of a case in each oracle; raises what they raise."""
+        return {name: Outcome.of(oracle(name).run(case, gradients)) for name in names}
+
+
+def examine(child: Runner, case: Case, names: Sequence[str]) -> Verdict:
     """Run a case in every oracle and compare each with the first.
 
     Args:
