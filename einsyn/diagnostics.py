@@ -126,7 +126,13 @@ def source_excerpt(source: str, span: Span) -> tuple[str, ...]:
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a person most likely meant by `name`, or None."""
-    from difflib import get_close_matches
+    from difflib import SequenceMatcher, get_close_matches
+    from os.path import commonprefix
 
-    found = get_close_matches(name, list(candidates), n=1, cutoff=0.6)
-    return found[0] if found else None
+    found = get_close_matches(name, list(candidates), n=5, cutoff=0.6)
+    # Of equally close ones, what begins alike: the beginning of a name is seldom wrong.
+    return max(
+        found,
+        key=lambda other: (SequenceMatcher(None, other, name).ratio(), len(commonprefix([name, other]))),
+        default=None,
+    )
