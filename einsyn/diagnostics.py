@@ -127,12 +127,13 @@ def source_excerpt(source: str, span: Span) -> tuple[str, ...]:
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a person most likely meant by `name`, or None."""
     from difflib import SequenceMatcher, get_close_matches
-    from os.path import commonprefix
+    from itertools import takewhile
 
     found = get_close_matches(name, list(candidates), n=5, cutoff=0.6)
-    # Of equally close ones, what begins alike: the beginning of a name is seldom wrong.
-    return max(
-        found,
-        key=lambda other: (SequenceMatcher(None, other, name).ratio(), len(commonprefix([name, other]))),
-        default=None,
-    )
+
+    def likeness(other: str) -> tuple[float, int]:
+        # Of equally close ones, what begins alike: the beginning of a name is seldom wrong.
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False)))
+        return SequenceMatcher(None, other, name).ratio(), alike
+
+    return max(found, key=likeness, default=None)
