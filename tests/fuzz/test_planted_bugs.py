@@ -25,7 +25,10 @@ BUGS = [
 MODULES = 4
 
 
-@pytest.mark.parametrize(("function", "kind", "ops"), BUGS)
+# Each restarts its process many times: all but the first are for `make full`.
+@pytest.mark.parametrize(
+    ("function", "kind", "ops"), [BUGS[0], *[pytest.param(*bug, marks=pytest.mark.slow) for bug in BUGS[1:]]]
+)
 def test_found_shrunk_and_reproduced(
     function: str, kind: str, ops: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
