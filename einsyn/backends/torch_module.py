@@ -7,7 +7,8 @@ import weakref
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from einsyn.backends.torch_source import CLASS_NAME, TorchSource
+from einsyn.backends.torch_names import CLASS_NAME
+from einsyn.backends.torch_source import TorchSource
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
 

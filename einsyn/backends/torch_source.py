@@ -6,15 +6,14 @@ without being overwritten is deleted, so memory is freed as the cost model predi
 
 from __future__ import annotations
 
-import heapq
-import keyword
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import comb
 from typing import TYPE_CHECKING, Final
 
 from einsyn.backends.torch_functions import functions_of
+from einsyn.backends.torch_initial import DTYPES, initialised
+from einsyn.backends.torch_names import CLASS_NAME, TAKEN, LocalNames, argument_names
 from einsyn.diagnostics import Diagnostic, printable
 from einsyn.errors import BackendError
 
@@ -23,15 +22,11 @@ if TYPE_CHECKING:
 
     from einsyn.ir.graph import Graph, Operation
     from einsyn.ir.types import TensorType
-    from einsyn.ops.op import Param
 
 # What `keys` is indexed with: the weight set and the name of a parameter or buffer in it.
 Slot = tuple[int, str]
 
-CLASS_NAME: Final = "Net"
 _COMMENT_WIDTH: Final = 110
-_TAKEN: Final = frozenset({"self", "torch", "nn", CLASS_NAME})
-_DTYPES: Final = {"f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i64": "int64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,31 +92,6 @@ def _header(graph: Graph, title: str, architecture: str, space: str) -> list[str
     return [*lines, ""]
 
 
-class _Names:
-    """Names of local variables: the smallest that is free."""
-
-    def __init__(self, reserved: set[str]) -> None:
-        self.reserved = reserved
-        self.free: list[int] = []
-        self.count = 0
-
-    def take(self) -> str:
-        if self.free:
-            return self._name(heapq.heappop(self.free))
-        while True:
-            name = self._name(self.count)
-            self.count += 1
-            if name not in self.reserved:
-                return name
-
-    def give_back(self, name: str) -> None:
-        heapq.heappush(self.free, int(name[1:] or 0))
-
-    @staticmethod
-    def _name(number: int) -> str:
-        return f"x{number}" if number else "x"
-
-
 class _Attributes:
     """What the module owns: the lines that make it, and names, each used once."""
 
@@ -158,11 +128,11 @@ class _Writer:
         self.names: dict[int, str] = {}
         self.arguments: list[str] = []
         if above is None:
-            self.arguments = argument_names([name for name, _ in graph.inputs], _TAKEN.union(self.functions))
+            self.arguments = argument_names([name for name, _ in graph.inputs], TAKEN.union(self.functions))
         self.weights: _Weights = above.weights.of_region(owner) if above else _Weights()
         self.attributes: _Attributes = above.attributes if above else _Attributes()
         self.statements: list[str] = above.statements if above else []
-        self.locals: _Names = above.locals if above else _Names(set(self.arguments))
+        self.locals: LocalNames = above.locals if above else LocalNames(set(self.arguments))
         self.indent: str = above.indent if above else " " * 8
         self._uses = [0] * len(graph.types)
         for operation in graph.operations:
@@ -322,7 +292,7 @@ class _Context:
 
     def layer(self, constructor: str) -> str:
         dtype = _dtype(self._operation)
-        cast = "" if dtype == "f32" else f".to(torch.{_DTYPES[dtype]})"
+        cast = "" if dtype == "f32" else f".to(torch.{DTYPES[dtype]})"
         return self._writer.layer(self._operation, constructor + cast)
 
     def parameter(self, name: str) -> str:
@@ -375,48 +345,3 @@ def _unsupported(operation: Operation, what: str) -> BackendError:
 def shown(t: TensorType) -> str:
     """A type as a comment shows it: the dtype only where it is not the usual one."""
     return str(t).removeprefix("f32")
-
-
-def initialised(param: Param, dtype: str = "f32") -> str:
-    """A fresh tensor as source text.
-
-    Args:
-        param: its shape and how it starts (see `Param.init`).
-        dtype: what real numbers are stored as.
-    """
-    word, _, number = param.init.partition(" ")
-    shape = f"{', '.join(map(str, param.shape))}" if param.shape else "()"
-    kind = dtype if param.dtype == "f32" else param.dtype
-    cast = "" if kind == "f32" else f", dtype=torch.{_DTYPES[kind]}"
-    if word == "constant":
-        sizes = f"({shape},)" if len(param.shape) == 1 else f"({shape})" if param.shape else shape
-        return f"torch.full({sizes}, {number}{cast})"
-    if word == "values":
-        return f"torch.tensor([{number.replace(' ', ', ')}]{cast})"
-    if word == "normal":
-        return f"torch.randn({shape}{cast})" if float(number) == 1 else f"torch.randn({shape}{cast}) * {number}"
-    if word == "binomial":
-        # Pascal's row over each spatial axis, summing to 1; the first two dimensions are channels.
-        size = param.shape[-1]
-        row = [comb(size - 1, i) / 2 ** (size - 1) for i in range(size)]
-        line = f"torch.tensor({row}{cast})"
-        table = f"{line}.outer({line})" if len(param.shape) == 4 else line
-        return f"{table}.repeat({param.shape[0]}, {param.shape[1]}{', 1' * (len(param.shape) - 2)})"
-    if word == "kaiming_uniform":
-        return f"nn.init.kaiming_uniform_(torch.empty({shape}{cast}), a=5**0.5)"
-    if word == "fan_in_uniform":
-        # Without the fan-in of the tensor that it accompanies, its own size stands for it.
-        return f"nn.init.uniform_(torch.empty({shape}{cast}), -{param.shape[0]}**-0.5, {param.shape[0]}**-0.5)"
-    return f"torch.{word}({shape}{cast})"
-
-
-def argument_names(names: list[str], taken: frozenset[str] = _TAKEN) -> list[str]:
-    """Python names for the inputs of a graph: their own where those are valid, distinct and not taken."""
-    found: list[str] = []
-    for i, name in enumerate(names):
-        valid = name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
-        chosen = name if valid and name not in taken else f"input{i + 1}"
-        while chosen in found or (chosen != name and chosen in names):
-            chosen += "_"
-        found.append(chosen)
-    return found

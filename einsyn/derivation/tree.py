@@ -76,9 +76,9 @@ class Derivation:
         put = object.__setattr__
         put(self, "production", production)
         put(self, "children", children)
-        below = [c for c in children if c.__class__ is Derivation]
-        put(self, "size", 1 + sum([c.size for c in below]))  # type: ignore[union-attr]  # derivations
-        put(self, "depth", 1 + max([c.depth for c in below], default=0))  # type: ignore[union-attr]  # derivations
+        below = [c for c in children if isinstance(c, Derivation)]
+        put(self, "size", 1 + sum([c.size for c in below]))
+        put(self, "depth", 1 + max([c.depth for c in below], default=0))
         put(self, "_hash", hash((production.index, *[c._hash for c in children])))
 
     def __setattr__(self, name: str, value: object) -> None:

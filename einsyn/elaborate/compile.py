@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from einsyn.diagnostics import Diagnostic, Span, closest
 from einsyn.elaborate.arithmetic import BINARY, UNARY
 from einsyn.elaborate.builtins import BUILTINS
 from einsyn.elaborate.call_check import check_call
-from einsyn.elaborate.code import MISSING, Code, Instruction, Opcode
+from einsyn.elaborate.code import MISSING, Code, Opcode
+from einsyn.elaborate.emitter import Emitter
 from einsyn.elaborate.scope import Scope
 from einsyn.elaborate.values import Builtin, Macro
 from einsyn.errors import GrammarError
@@ -36,9 +35,6 @@ from einsyn.grammar.macros.syntax import (
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ops import OPS
 from einsyn.ops.op import Op
-
-if TYPE_CHECKING:
-    pass
 
 
 def head(definition: Definition) -> Code:
@@ -74,60 +70,13 @@ def compile_expression(name: str, expression: Expression, scope: Scope, locals_:
     return code
 
 
-class _Compiler:
+class _Compiler(Emitter):
     def __init__(self, scope: Scope) -> None:
+        super().__init__()
         self.scope = scope
-        self.instructions: list[Instruction] = []
-        self.template: list[object] = []
-        self.names: dict[str, int] = {}
-        self.constants: dict[tuple[type, object], int] = {}
-        self.constant_registers: set[int] = set()
         # Names bound in the block being compiled; binding any other name makes a new register.
         self.owned: set[str] = set()
-        # Registers known to hold no lazy value at this point of straight-line code.
-        self.forced: set[int] = set()
         self.references: set[Code] = set()
-
-    # Registers and instructions.
-
-    def declare(self, name: str) -> int:
-        register = self.register()
-        self.names[name] = register
-        return register
-
-    def register(self, value: object = MISSING) -> int:
-        self.template.append(value)
-        return len(self.template) - 1
-
-    def constant(self, value: object) -> int:
-        return self.constant_for((type(value), value), value)
-
-    def constant_for(self, key: tuple[type, object], value: object) -> int:
-        found = self.constants.get(key)
-        if found is None:
-            found = self.register(value)
-            self.constants[key] = found
-            self.constant_registers.add(found)
-        return found
-
-    def emit(self, code: Opcode, *operands: object) -> int:
-        self.instructions.append((int(code), *operands))  # plain integers compare faster
-        return len(self.instructions) - 1
-
-    def patch(self, at: int, position: int) -> None:
-        """Fill in a jump target: the next instruction."""
-        instruction = list(self.instructions[at])
-        instruction[position] = len(self.instructions)
-        self.instructions[at] = tuple(instruction)
-        self.forced.clear()
-
-    def force(self, register: int, *, elements: bool = False) -> int:
-        if elements and register not in self.constant_registers:
-            self.emit(Opcode.FORCE_ALL, register)
-        elif register not in self.forced and register not in self.constant_registers:
-            self.emit(Opcode.FORCE, register)
-            self.forced.add(register)
-        return register
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> GrammarError:
         return GrammarError(Diagnostic(code, message, span, hint=hint))

@@ -44,12 +44,18 @@ class NeedsTypes(Exception):
 class _AnyType:
     """Stands for the type of a tensor; whoever looks at it needs to know it."""
 
-    def _refuse(self, *_: object) -> NoReturn:
+    def __getattribute__(self, name: str) -> NoReturn:
+        # `__class__`, too, which the language asks every value for (`type_of(x)`).
         raise NeedsTypes
 
-    __getattr__ = __eq__ = __hash__ = __str__ = _refuse  # type: ignore[assignment]
-    # As a value of the language (`type_of(x)`) it is asked for its class before anything else.
-    __class__ = property(_refuse)  # type: ignore[assignment]
+    def __eq__(self, other: object) -> NoReturn:
+        raise NeedsTypes
+
+    def __hash__(self) -> NoReturn:
+        raise NeedsTypes
+
+    def __str__(self) -> NoReturn:
+        raise NeedsTypes
 
 
 _ANY: Final[Any] = _AnyType()

@@ -91,7 +91,7 @@ class PatternAutomaton(Automaton):
             interegular.Unsupported,
             interegular.InvalidSyntax,
             NotImplementedError,
-        ) as error:  # interegular raises all three
+        ) as error:  # all its own
             raise ValueError(str(error)) from None
         self._map: dict[int, dict[int | None, int]] = machine.map
         self._finals: frozenset[int] = machine.finals

@@ -6,12 +6,18 @@ A grammar here is a mapping from a rule to its rows of symbols; symbols that are
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 R = TypeVar("R")
+
+
+def _rules(row: Sequence[object], rows: Mapping[R, object]) -> list[R]:
+    """The symbols of a row that are rules: keys of `rows`."""
+    found: list[Any] = [symbol for symbol in row if symbol in rows]
+    return found
 
 
 def productive(rows: Mapping[R, Sequence[Sequence[object]]]) -> set[R]:
@@ -40,11 +46,11 @@ def smallest(rows: Mapping[R, Sequence[Sequence[object]]], *, depth: bool = Fals
     order = {rule: i for i, rule in enumerate(rows)}
     for rule, all_rows in rows.items():
         for number, row in enumerate(all_rows):
-            uses = [s for s in row if s in rows]
+            uses = _rules(row, rows)
             key = (rule, number)
             missing[key], sizes[key] = len(uses), 1
             for used in uses:
-                waits[used].append(key)  # type: ignore[index]  # a symbol that is a key of `rows` is a rule
+                waits[used].append(key)
             if not uses:
                 heappush(heap, (1, order[rule], rule))
     settled: dict[R, int] = {}
@@ -67,10 +73,10 @@ def reachable(rows: Mapping[R, Sequence[Sequence[object]]], start: R) -> set[R]:
     waiting = deque([start])
     while waiting:
         for row in rows[waiting.popleft()]:
-            for symbol in row:
-                if symbol in rows and symbol not in seen:
-                    seen.add(symbol)  # type: ignore[arg-type]  # a key of `rows`, so a rule
-                    waiting.append(symbol)  # type: ignore[arg-type]  # a key of `rows`, so a rule
+            for rule in _rules(row, rows):
+                if rule not in seen:
+                    seen.add(rule)
+                    waiting.append(rule)
     return seen
 
 
@@ -82,9 +88,9 @@ def unit_cycle(rows: Mapping[R, Sequence[Sequence[object]]]) -> list[R] | None:
         for row in all_rows:
             solid = [s for s in row if s not in empty]
             if not solid:
-                edges[rule].extend(s for s in row)  # type: ignore[misc]  # nullable, so rules
-            elif len(solid) == 1 and solid[0] in rows:
-                edges[rule].append(solid[0])  # type: ignore[arg-type]  # a key of `rows`, so a rule
+                edges[rule].extend(_rules(row, rows))  # all of them are
+            elif len(solid) == 1:
+                edges[rule].extend(_rules(solid, rows))
     for component in components(edges):
         if len(component) > 1 or component[0] in edges[component[0]]:
             return list(reversed(component))

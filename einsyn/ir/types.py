@@ -73,8 +73,8 @@ class TensorType(_Fields):
         self.batched = batched
         elements = 1
         for size in sizes:
-            if size.__class__ is not str:
-                elements *= size  # type: ignore[operator]  # an integer
+            if isinstance(size, int):
+                elements *= size
         self.elements = elements
         self.bytes = elements * BYTES[dtype]
         self._hash = hash((dtype, axes, sizes, factors, batched))

@@ -7,7 +7,7 @@ command line and the tests iterate the registry, so everything an operation need
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import BYTES, TensorType
@@ -343,7 +343,7 @@ def _request(args: tuple[object, ...], named: dict[str, object]) -> tuple[object
     key: list[object] = []
     for value in (*args, *named, *named.values()):
         if value.__class__ is tuple:
-            key.append(tuple([item.__class__ for item in value]))  # type: ignore[attr-defined]  # a tuple
+            key.append(tuple([item.__class__ for item in cast("tuple[object, ...]", value)]))
         elif not isinstance(value, int | float | str):
             return None
         key.append(value.__class__)

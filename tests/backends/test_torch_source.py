@@ -12,8 +12,10 @@ import torch
 from small_graphs import Builder, single
 from small_nets import branches, classifier, deep, language_model
 
+from einsyn.backends.torch_initial import initialised
 from einsyn.backends.torch_module import build_module
-from einsyn.backends.torch_source import argument_names, initialised, write_source
+from einsyn.backends.torch_names import argument_names
+from einsyn.backends.torch_source import write_source
 from einsyn.errors import BackendError
 from einsyn.ir.parse_type import parse_type
 from einsyn.ops import OPS

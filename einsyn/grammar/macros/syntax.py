@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -185,5 +185,5 @@ def names_in(syntax: Definition | Block | Expression) -> set[str]:
         elif isinstance(item, Name):
             found.add(item.name)
         elif isinstance(item, tuple):
-            pending.extend(item)  # type: ignore[arg-type]  # every node of the syntax is a tuple
+            pending.extend(cast("tuple[object, ...]", item))  # every node of the syntax is a tuple
     return found
