@@ -78,23 +78,29 @@ class Shrinker:
         yield self._smallest[node.production.rule]
         yield from _hoisted(node)
         for production in self._simplest_first[node.production.rule]:
-            yield self._refit(node, production)
+            yield from self._refitted(node, production)
         for i, child in enumerate(node.children):
             if isinstance(child, Token):
                 for index in _simpler_indexes(child.index):
                     token = Token(child.symbol, index)
                     yield Derivation(node.production, (*node.children[:i], token, *node.children[i + 1 :]))
 
-    def _refit(self, node: Derivation, production: Production) -> Derivation:
-        """The node with another alternative; each child goes to the first free slot of its symbol."""
-        left = list(node.children)
-        children: list[Derivation | Token] = []
-        for slot in production.slots:
-            kept = next((child for child in left if _symbol(child) is slot), None)
-            if kept is not None:
-                left.remove(kept)
-            children.append(kept or (self._smallest[slot] if isinstance(slot, Rule) else Token(slot, _first(slot))))
-        return Derivation(production, tuple(children))
+    def _refitted(self, node: Derivation, production: Production) -> Iterator[Derivation]:
+        """The node with another alternative; each child goes to the first free slot of its symbol.
+
+        Where not all of them find one, also without the first child, the first two, ...: any of them may matter.
+        """
+        for first in range(max(1, len(node.children))):
+            left = list(node.children[first:])
+            children: list[Derivation | Token] = []
+            for slot in production.slots:
+                kept = next((child for child in left if _symbol(child) is slot), None)
+                if kept is not None:
+                    left.remove(kept)
+                children.append(kept or (self._smallest[slot] if isinstance(slot, Rule) else Token(slot, _first(slot))))
+            yield Derivation(production, tuple(children))
+            if not left:
+                return
 
     def _simpler(self, a: Derivation, b: Derivation) -> bool:
         """Whether a comes before b: fewer productions, then simpler alternatives, then earlier values."""
@@ -164,8 +170,8 @@ def _hoisted(node: Derivation) -> list[Derivation]:
 
 
 def _simpler_indexes(index: int) -> list[int]:
-    """Earlier values to try: the first, halfway, the one before."""
-    return sorted({0, index // 2, index - 1} - {index, -1})
+    """Earlier values to try: the first, halfway, a quarter less, an eighth less, ..., the one before."""
+    return [index - (index >> k) for k in range(index.bit_length())]
 
 
 def _symbol(child: Derivation | Token) -> Rule | Terminal:
