@@ -15,7 +15,7 @@ from einsyn.errors import BackendError
 from einsyn.ir.types import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from onnx import ModelProto
@@ -66,7 +66,7 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
     try:
         for batch in batches:
             inputs = random_inputs(model, batch, seed)
-            for reference, result in zip(_reference(module, inputs), _outputs(session, inputs), strict=True):
+            for reference, result in zip(torch_outputs(module, inputs), _outputs(session, inputs), strict=True):
                 found = agreement(reference, result)
                 if not found.finite:
                     unstable = True
@@ -79,7 +79,8 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
     return Verification(verified and not unstable, unstable, difference, magnitude, batches)
 
 
-def _reference(module: nn.Module, inputs: dict[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+def torch_outputs(module: Callable[..., Any], inputs: Mapping[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+    """What a module, or whatever is called in its place, computes of arrays in the order of its parameters."""
     import torch
 
     with torch.no_grad():

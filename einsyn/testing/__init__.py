@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from einsyn.testing.contract import ContractError, Finding
-    from einsyn.testing.grammars import grammar_texts, grammars, op_space
+    from einsyn.testing.every_op import every_op_space
+    from einsyn.testing.grammars import grammar_texts, grammars
     from einsyn.testing.near_misses import NearMiss, near_misses
     from einsyn.testing.net import Net
     from einsyn.testing.op_contract import check_op
@@ -33,16 +34,17 @@ __all__ = [
     "check_op",
     "check_space",
     "derivations",
+    "every_op_space",
     "grammar_texts",
     "grammars",
     "mutations",
     "near_misses",
-    "op_space",
 ]
 
 _HOME = {
     "contract": ("ContractError", "Finding"),
-    "grammars": ("grammar_texts", "grammars", "op_space"),
+    "every_op": ("every_op_space",),
+    "grammars": ("grammar_texts", "grammars"),
     "near_misses": ("NearMiss", "near_misses"),
     "net": ("Net",),
     "op_contract": ("check_op",),

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for search spaces themselves, as text, and a space of every registered operation.
+"""Hypothesis strategies for search spaces themselves, as text.
 
 `grammars` gives spaces that load: small networks over inputs of every kind, with definitions, operations of the
 registry, options, lists, domains and weights. `grammar_texts` gives grammars that use all of the syntax and mean
@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
 
-from einsyn.ops import OPS
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from einsyn.ir.types import TensorType
 
 INPUTS: Final = ("f32[B, s:6, d:8]", "f32[B, c:4, h:6, w:6]", "f32[B, c:4, l:12]", "f32[B, d:12]", "i64[B, t:6]")
 
@@ -84,45 +81,6 @@ def _widths(draw: st.DrawFn) -> str:
 
 def _some(names: Sequence[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True)
-
-
-def op_space(input: str = "f32[B, c:4, h:6, w:6]") -> str:
-    """The text of a space of chains and trees of every registered operation, set as in its examples.
-
-    Operations that own a step are left out. Operands without a batch axis become weights; of several outputs the sum is
-    taken, or the first.
-
-    Args:
-        input: the type of the network's input.
-    """
-    alternatives: dict[str, str] = {}
-    for name, cls in sorted(OPS.items()):
-        for number, (op, types) in enumerate(cls.examples()):
-            # A definition for each setting; examples that differ in types alone come to the same.
-            children = [f"f{i}" for i, t in enumerate(types) if t.batched] if len(types) > 1 else []
-            if cls.region_count or not any(t.batched for t in types):
-                continue  # loops are written with their step, and weights alone stand in operands
-            outputs = op.signature(types).outputs
-            applied = f"{op}({', '.join(_operand(i, t, children) for i, t in enumerate(types))})"
-            if len(outputs) > 1:
-                applied = f"add(*{applied})" if len({t.sizes for t in outputs}) == 1 else f"{applied}[0]"
-            alternatives.setdefault(f"({', '.join(children)})(x) = {applied}", f"{name}{number}")
-    rows: list[str] = []
-    definitions: list[str] = []
-    for definition, alias in alternatives.items():
-        definitions.append(f"//@ define {alias}_{definition}")
-        count = definition.count(",", 0, definition.index(")")) + (definition[1] == "f")
-        inner = ' "," '.join(["start"] * count)
-        rows.append(f'"{alias}(" {inner} ")" -> {alias}_ //@ w 1' if count else f'"{alias}" -> {alias}_ //@ w 8')
-    head = f"//@ einsyn 1\n//@ input x {input}\n"
-    rules = 'start: step //@ p 0.5\n    | "(" start ";" start ")" -> seq\nstep: ' + "\n    | ".join(rows)
-    return "\n".join([head + rules, *definitions, ""])
-
-
-def _operand(number: int, t: TensorType, children: list[str]) -> str:
-    if not t.batched:
-        return f"weight({', '.join(f'{axis}={size}' for axis, size in zip(t.axes, t.sizes, strict=True))})()"
-    return f"f{number}(x)" if children else "x"
 
 
 # Grammars that mean nothing, for the loader.

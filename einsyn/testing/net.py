@@ -70,12 +70,9 @@ class Net:
     @cached_property
     def outputs(self) -> list[Array]:
         """What `module` computes of `inputs`."""
-        import torch
+        from einsyn.backends.verify import torch_outputs
 
-        with torch.no_grad():
-            computed: Any = self.module(*[torch.tensor(array) for array in self.inputs.values()])
-        tensors = [computed] if isinstance(computed, torch.Tensor) else list(computed)
-        return [tensor.numpy() for tensor in tensors]
+        return torch_outputs(self.module, self.inputs)
 
     @property
     def stable(self) -> bool:
@@ -98,14 +95,14 @@ class Net:
         """
         import numpy as np
 
-        from einsyn.backends.agreement import TOLERANCE
+        from einsyn.backends.agreement import agreement
 
         given = [np.asarray(output) for output in outputs]
         assert len(given) == len(self.outputs), f"{len(given)} outputs, torch has {len(self.outputs)}"
         for i, (theirs, ours) in enumerate(zip(given, self.outputs, strict=True)):
-            assert theirs.shape == ours.shape, f"output {i} has the shape {theirs.shape}, torch's has {ours.shape}"
-            if not np.isfinite(ours).all():
+            found = agreement(ours, theirs)
+            assert found.differs != "shape", f"output {i} has the shape {theirs.shape}, torch's has {ours.shape}"
+            if not found.finite:
                 continue
-            assert np.isfinite(theirs).all(), f"output {i} is not finite, torch's is"
-            gap, scale = float(np.abs(ours - theirs).max(initial=0)), float(np.abs(ours).max(initial=0))
-            assert gap <= TOLERANCE * max(1.0, scale), f"output {i} differs by {gap:.3g}, the largest is {scale:.3g}"
+            assert found.differs != "pattern", f"output {i} is not finite, torch's is"
+            assert not found.differs, f"output {i} differs by {found.gap:.3g}, the largest is {found.magnitude:.3g}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 
-from einsyn.backends.verify import LEVELS, inference_session, run_session
+from einsyn.backends.verify import LEVELS, inference_session, run_session, torch_outputs
 from einsyn.diagnostics import Diagnostic, closest
 from einsyn.errors import UsageError
 
@@ -81,10 +81,9 @@ class Torch(Oracle):
         """Run a module or what was made of it on arrays."""
         import torch
 
-        tensors = {name: torch.tensor(array) for name, array in inputs}
         if not gradients:
-            with torch.no_grad():
-                return Results([y.numpy() for y in _tensors(call(*tensors.values()))], {})
+            return Results(torch_outputs(call, dict(inputs)), {})
+        tensors = {name: torch.tensor(array) for name, array in inputs}
         leaves = {name: p for name, p in module.named_parameters() if p.requires_grad}
         leaves |= {name: t.requires_grad_() for name, t in tensors.items() if t.is_floating_point()}
         found = _tensors(call(*tensors.values()))

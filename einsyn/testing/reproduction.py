@@ -73,7 +73,7 @@ def run_torch(prepare, wide=False):
         found = prepare(net)(*tensors.values())
         found = list(found) if isinstance(found, (tuple, list)) else [found]
         if KIND != "gradient":
-            return [y.numpy() for y in found]
+            return [y.detach().numpy() for y in found]
         total = sum((y * torch.linspace(1, 2, y.numel(), dtype=y.dtype).view(y.shape)).sum() for y in found)
     slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     return [s.numpy() for s in slopes if s is not None]
