@@ -1,0 +1,1 @@
+"""Search: moves on derivations, strategies built from them, runs that keep every result."""
