@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
-    from einsyn.derivation.tree import Derivation
+    from einsyn.derivation.tree import Derivation, Token
     from einsyn.grammar.canonical import Spacing
     from einsyn.grammar.model import Terminal
 
 
-def read(root: Derivation | Choice) -> tuple[list[tuple[Terminal, str]], list[float]]:
+def read(root: Derivation | Token | Choice) -> tuple[list[tuple[Terminal, str]], list[float]]:
     """The terminals of a tree with their texts, from left to right, and the log-probability of every choice.
 
     Works on finished derivations and on those under construction once everything is chosen.

@@ -127,6 +127,17 @@ class Derivation:
             if isinstance(node, Derivation):
                 pending.extend(reversed(node.children))
 
+    def placed(self) -> Iterator[tuple[Derivation | Token, int, int]]:
+        """Every node, in text order, with its parent's number in that order and its slot there; -1 at the root."""
+        pending: list[tuple[Derivation | Token, int, int]] = [(self, -1, -1)]
+        number = 0
+        while pending:
+            found = pending.pop()
+            yield found
+            children = found[0].children if isinstance(found[0], Derivation) else ()
+            pending.extend([(child, number, slot) for slot, child in enumerate(children)][::-1])
+            number += 1
+
     def at(self, path: Iterable[int]) -> Derivation | Token:
         """The node at a path of child numbers (IndexError if there is none)."""
         node: Derivation | Token = self

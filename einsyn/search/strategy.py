@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
     Args:
         proposal: what was evaluated.
         values: one number an objective, each to be maximised (whoever minimises negates); None where the evaluation
-            failed. Not-a-number counts as failed as well. An outcome may be a remembered one.
+            failed. What is not finite counts as failed as well. An outcome may be a remembered one.
     """
 
     proposal: Proposal
@@ -134,8 +134,8 @@ class Strategy(ABC):
 
     @abstractmethod
     def _learn(self, outcome: Outcome) -> None:
-        """Take in an outcome; its values are numbers, never NaN, or None."""
+        """Take in an outcome; its values are finite, or None."""
 
 
 def _sound(values: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    return None if values is None or any(math.isnan(v) for v in values) else values
+    return None if values is None or not all(math.isfinite(v) for v in values) else values

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from einsyn.testing.contract import ContractError, Finding
     from einsyn.testing.every_op import every_op_space
     from einsyn.testing.grammars import grammar_texts, grammars
+    from einsyn.testing.move_contract import check_move
     from einsyn.testing.near_misses import NearMiss, near_misses
     from einsyn.testing.net import Net
     from einsyn.testing.op_contract import check_op
@@ -31,6 +32,7 @@ __all__ = [
     "NearMiss",
     "Net",
     "architectures",
+    "check_move",
     "check_op",
     "check_space",
     "derivations",
@@ -45,6 +47,7 @@ _HOME = {
     "contract": ("ContractError", "Finding"),
     "every_op": ("every_op_space",),
     "grammars": ("grammar_texts", "grammars"),
+    "move_contract": ("check_move",),
     "near_misses": ("NearMiss", "near_misses"),
     "net": ("Net",),
     "op_contract": ("check_op",),

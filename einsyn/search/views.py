@@ -1,0 +1,209 @@
+"""Derivations as moves see them: laid out in text order, with what has been worked out about each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import fsum, inf
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from einsyn.architecture import Architecture
+from einsyn.derivation.choosers import TreeChooser, weights_of
+from einsyn.derivation.text import read
+from einsyn.derivation.tree import Derivation, Token
+from einsyn.elaborate.viability import Viability
+from einsyn.grammar.model import Production, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from einsyn.elaborate.limits import Limits
+    from einsyn.grammar.model import Terminal
+    from einsyn.search.choices import Choices
+    from einsyn.space import Space
+
+    Node = Derivation | Token
+
+T = TypeVar("T")
+
+# Nodes of all derivations that are remembered together.
+_KEPT: Final = 200_000
+
+
+def symbol_of(node: Node) -> Rule | Terminal:
+    """What a node derives from."""
+    return node.symbol if isinstance(node, Token) else node.production.rule
+
+
+def log_prob(node: Node) -> float:
+    """The logarithm of the probability with which the grammar draws a subtree."""
+    return fsum(read(node)[1])
+
+
+class View:
+    """A derivation of a space, and whether it is an architecture. Numbers of nodes are those of the text order.
+
+    Args:
+        views: what it belongs to; it makes one view for equal derivations.
+        tree: the derivation, typed or not.
+    """
+
+    def __init__(self, views: Views, tree: Derivation) -> None:
+        self.views = views
+        self.tree = tree
+        self._sites: dict[Any, Any] = {}
+
+    @cached_property
+    def _placed(self) -> list[tuple[Node, int, int]]:
+        return list(self.tree.placed())
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """Every node."""
+        return [node for node, _, _ in self._placed]
+
+    @cached_property
+    def architecture(self) -> Architecture | None:
+        """The architecture, or None where the derivation is ill typed or exceeds a limit."""
+        outcome = self.views.space.elaborate(TreeChooser(self.tree), self.views.limits)
+        if outcome.cause is None:
+            return Architecture(self.views.space, outcome, self.tree)
+        outcome.root.dismantle()
+        return None
+
+    @cached_property
+    def log_prob(self) -> float:
+        """The logarithm of the derivation's probability under the grammar, unconditioned."""
+        return self.tree.log_prob
+
+    def sites(self, find: Callable[[View], list[T]]) -> list[T]:
+        """What a function finds in this derivation; it is asked once."""
+        found: list[T] | None = self._sites.get(find)
+        if found is None:
+            found = self._sites[find] = find(self)
+        return found
+
+    def above(self, number: int) -> tuple[int, int]:
+        """The parent of a node other than the root, and its slot there."""
+        return self._placed[number][1:]
+
+    def path(self, number: int, top: int = 0) -> list[int]:
+        """The child numbers that lead to a node, from the root or from another node above it."""
+        steps: list[int] = []
+        while number != top:
+            number, slot = self.above(number)
+            steps.append(slot)
+        return steps[::-1]
+
+    def replaced(self, number: int, subtree: Node) -> View:
+        """The view of this derivation with another subtree in place of a node."""
+        return self.views.of(self.tree.replace(self.path(number), subtree))
+
+    @cached_property
+    def outer(self) -> list[int]:
+        """For every node the nearest node above it that derives from the same rule, or -1."""
+        ends = list(range(1, len(self.nodes) + 1))
+        for number in range(len(ends) - 1, 0, -1):
+            parent, _ = self.above(number)
+            ends[parent] = max(ends[parent], ends[number])
+        open_: dict[Rule | Terminal, list[int]] = {}
+        found: list[int] = []
+        for number, node in enumerate(self.nodes):
+            above = open_.setdefault(symbol_of(node), [])
+            while above and ends[above[-1]] <= number:
+                above.pop()
+            found.append(above[-1] if above and isinstance(node, Derivation) else -1)
+            above.append(number)
+        return found
+
+
+class Views:
+    """The derivations of a space under limits. What is known of those met last is kept, of each once.
+
+    Args:
+        space: whose derivations.
+        limits: what an architecture may cost; those of the space unless given.
+    """
+
+    def __init__(self, space: Space, limits: Limits | None = None) -> None:
+        self.space = space
+        self.limits = space.limits if limits is None else limits
+        self.advice = Viability(space.program)
+        self._known: dict[Derivation, View] = {}
+        self._nodes = 0
+        self._facts: dict[Any, Any] = {}
+
+    def fact(self, find: Callable[..., T], *subject: object) -> T:
+        """What a function finds out about the space, or about a part of its grammar; it is asked once for each."""
+        key = (find, *subject)
+        if key not in self._facts:
+            self._facts[key] = find(self, *subject)
+        return self._facts[key]
+
+    def of(self, tree: Derivation) -> View:
+        """The view of a derivation."""
+        found = self._known.get(tree)
+        if found is None:
+            if self._nodes > _KEPT:
+                self._known.clear()
+                self._nodes = 0
+            self._nodes += tree.size
+            found = self._known[tree] = View(self, tree)
+        return found
+
+    def room(self, view: View, number: int) -> Room:
+        """What may stand in place of a node without exceeding a limit."""
+        node = view.nodes[number]
+        size = self.limits.nodes - view.tree.size + (node.size if isinstance(node, Derivation) else 0)
+        deepest = self.limits.max_depth
+        return Room(self.advice, size, inf if deepest is None else deepest - len(view.path(number)))
+
+
+class Room:
+    """How many productions may still be added at a place, and how deep.
+
+    Args:
+        advice: what is needed to finish a derivation.
+        size: productions.
+        depth: productions on the longest path.
+    """
+
+    def __init__(self, advice: Viability, size: float, depth: float) -> None:
+        self._sizes = advice.sizes
+        self._depths = advice.depths
+        self.size = size
+        self.depth = depth
+
+    def add(self, production: Production) -> bool:
+        """Take one production; everything else is now a level below it. Whether there was room."""
+        self.size -= 1
+        self.depth -= 1
+        return self.size >= 0 and self.depth >= 0
+
+    def grow(self, symbol: Rule | Terminal, choices: Choices) -> Node | None:
+        """A subtree drawn by the grammar, or None as soon as it is certain not to fit."""
+        sizes, depths = self._sizes, self._depths
+        left = self.size - (sizes.get(symbol, inf) if isinstance(symbol, Rule) else 0)
+        made: list[Node] = []
+        pending: list[tuple[Rule | Terminal, float] | Production] = [(symbol, self.depth)]
+        while pending:
+            task = pending.pop()
+            if isinstance(task, Production):
+                first = len(made) - len(task.slots)
+                made[first:] = [Derivation(task, tuple(made[first:]))]
+                continue
+            here, depth = task
+            cumulative, count = weights_of(here)
+            number = choices.choose(count, cumulative)
+            if not isinstance(here, Rule):
+                made.append(Token(here, number))
+                continue
+            production = here.drawable[number]
+            left -= sizes.get(production, inf) - sizes[here]
+            if left < 0 or depths[production] > depth:
+                return None
+            pending.append(production)
+            pending.extend([(slot, depth - 1) for slot in reversed(production.slots)])
+        (found,) = made
+        if isinstance(found, Derivation):
+            self.size -= found.size
+        return found
