@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from einsyn.elaborate.summaries import Walk
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import Size
+    from einsyn.rewrite import Rewritten
     from einsyn.space import Space
 
 
@@ -134,25 +135,48 @@ class Architecture:
     # What is generated from it.
 
     @cached_property
+    def rewritten(self) -> Rewritten:
+        """The graph as it is written, and where its weights come from: the same function of the same parameters."""
+        from einsyn.rewrite import rewrite
+        from einsyn.rewrite.rules import DEFAULT
+
+        return rewrite(self.graph, DEFAULT)
+
+    @cached_property
     def _torch(self) -> TorchSource:
+        return self._written(self.rewritten.graph)
+
+    @cached_property
+    def _torch_as_elaborated(self) -> TorchSource:
+        return self._written(self.graph)
+
+    def _written(self, graph: Graph) -> TorchSource:
         from einsyn.backends.torch_source import write_source
 
         return write_source(
-            self.graph, title=self.space.title or self.space.name, architecture=self.text, space=self.space.name
+            graph, title=self.space.title or self.space.name, architecture=self.text, space=self.space.name
         )
 
-    def source(self) -> str:
-        """A standalone Python file with one `nn.Module`, `Net`; it imports only torch."""
-        return self._torch.text
+    def source(self, rewrite: bool = True) -> str:
+        """A standalone Python file with one `nn.Module`, `Net`; it imports only torch.
 
-    def module(self, seed: int = 0) -> nn.Module:
+        Args:
+            rewrite: whether the graph is rewritten first; otherwise each operation is written as it was elaborated.
+        """
+        return (self._torch if rewrite else self._torch_as_elaborated).text
+
+    def module(self, seed: int = 0, rewrite: bool = True) -> nn.Module:
         """The module that `source` defines, executed; initialised from `seed` alone.
 
         The global random state of torch is left as it was.
+
+        Args:
+            seed: of the initialisation.
+            rewrite: as for `source`; the two forms name their parameters in their own ways.
         """
         from einsyn.backends.torch_module import build_module
 
-        return build_module(self._torch, seed)
+        return build_module(self._torch if rewrite else self._torch_as_elaborated, seed)
 
     def onnx(
         self,
@@ -161,6 +185,7 @@ class Architecture:
         opset: int | None = None,
         module: nn.Module | None = None,
         external: bool | None = None,
+        rewrite: bool = True,
     ) -> ModelProto:
         """The ONNX model with the weights of `module`, or of a module initialised from `seed`.
 
@@ -168,17 +193,18 @@ class Architecture:
             path: where to write it; written beside and renamed, so never half there.
             seed: of the initialisation where no module is given.
             opset: the opset to write.
-            module: a module of this architecture, for example a trained one.
+            module: a module of this architecture, for example a trained one, made with the same `rewrite`.
             external: weights in a file of their own; by default only where they exceed 2 GB.
+            rewrite: as for `source`.
         """
         from einsyn.backends.onnx_model import DEFAULT_OPSET, build_onnx, save_onnx
 
         if module is None:
-            module = self.module(seed)
+            module = self.module(seed, rewrite)
         model = build_onnx(
-            self.graph,
+            self.rewritten.graph if rewrite else self.graph,
             module.state_dict(),
-            self._torch.keys,
+            (self._torch if rewrite else self._torch_as_elaborated).keys,
             opset=DEFAULT_OPSET if opset is None else opset,
             metadata=self.metadata(),
             name=self.space.name,

@@ -114,9 +114,11 @@ class Im2col(Op, name="im2col"):
         return zeros[0]
 
     def torch(self, ctx: TorchContext) -> str:
-        """A call of `unfold`; a signal is an image of height 1."""
+        """A call of `unfold`, where a signal is an image of height 1; places alone are a view."""
         (x,) = ctx.inputs
         windows = self._windows(ctx.types[0].rank - 1)
+        if set(windows) == {(1, 1, 0)}:
+            return f"{x}.flatten(2).transpose(1, 2)"
         if len(windows) == 1:
             x, windows = f"{x}.unsqueeze(2)", [(1, 1, 0), *windows]
         kernel, stride, padding = (tuple(w[i] for w in windows) for i in range(3))

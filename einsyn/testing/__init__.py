@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from einsyn.testing.near_misses import NearMiss, near_misses
     from einsyn.testing.net import Net
     from einsyn.testing.op_contract import check_op
+    from einsyn.testing.rewrite_contract import check_rewrite
     from einsyn.testing.space_contract import check_space
     from einsyn.testing.strategies import architectures, derivations, mutations
 
@@ -34,6 +35,7 @@ __all__ = [
     "architectures",
     "check_move",
     "check_op",
+    "check_rewrite",
     "check_space",
     "derivations",
     "every_op_space",
@@ -51,6 +53,7 @@ _HOME = {
     "near_misses": ("NearMiss", "near_misses"),
     "net": ("Net",),
     "op_contract": ("check_op",),
+    "rewrite_contract": ("check_rewrite",),
     "space_contract": ("check_space",),
     "strategies": ("architectures", "derivations", "mutations"),
 }

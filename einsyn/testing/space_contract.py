@@ -50,7 +50,7 @@ def check_space(space: Space | str | Path, samples: int = 10, seed: int = 0) -> 
     found, _ = run_checks((check_seed,), (small, samples, seed), small.name)
     unstable = 0
     for architecture in small.sample(samples, seed=seed):
-        more, _ = run_checks((check_text, check_graph, check_module), architecture, architecture.text)
+        more, _ = run_checks((check_text, check_graph, check_module, check_rewritten), architecture, architecture.text)
         found += more
         more, stable = run_checks((check_model,), architecture, architecture.text)
         found += more
@@ -109,7 +109,7 @@ def check_module(architecture: Architecture) -> None:
 
     from einsyn.backends.verify import random_inputs
 
-    module = architecture.module(seed=0)
+    module = architecture.module(seed=0, rewrite=False)
     counted = sum(p.numel() for p in module.parameters())
     assert counted == architecture.params, f"{architecture.params} parameters predicted, {counted} in torch"
     types = [t for _, t in architecture.space.inputs]
@@ -117,7 +117,8 @@ def check_module(architecture: Architecture) -> None:
         generator = torch.Generator().manual_seed(0)
         inputs = [torch.randn(shape(t, _BATCH), generator=generator) for t in types]
     else:  # the model says how many ids there are
-        inputs = [torch.tensor(x) for x in random_inputs(architecture.onnx(module=module), _BATCH).values()]
+        model = architecture.onnx(module=module, rewrite=False)
+        inputs = [torch.tensor(array) for array in random_inputs(model, _BATCH).values()]
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         outputs = run(module, inputs)
     for y, predicted in zip(outputs, architecture.output, strict=True):
@@ -145,6 +146,19 @@ def _cut_off(architecture: Architecture) -> set[str]:
             reaching.update(operation.inputs)
             owners.add(operation.owner)
     return {key for (owner, _), key in write_source(graph).keys.items() if owner not in owners}
+
+
+def check_rewritten(architecture: Architecture) -> None:
+    """The rewritten graph is sound, has the same parameters and computes the same, gradients included."""
+    from einsyn.testing.rewrite_contract import Pair, check_function, check_parameters, check_sound
+
+    pair = Pair(architecture.graph, architecture.rewritten)
+    if not pair.after.fired:
+        assert pair.after.graph == pair.before, "no rule fired, and the graph is another one"
+        return
+    check_sound(pair)
+    check_parameters(pair)
+    check_function(pair)
 
 
 def check_model(architecture: Architecture) -> bool:

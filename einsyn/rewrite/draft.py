@@ -1,0 +1,238 @@
+"""A graph while it is rewritten: operations that know who uses their results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from einsyn.ir.graph import Graph, Operation
+from einsyn.rewrite.weights import Same, Slot, WeightMap, Weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from einsyn.diagnostics import Span
+    from einsyn.ir.path import Path
+    from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Op, Signature
+
+
+class Node:
+    """An operation of a draft.
+
+    Args:
+        op: the operation with its attributes.
+        inputs: value numbers; they change when what they stand for is replaced.
+        outputs: value numbers.
+        signature: its types, parameters and costs.
+        owner: the weight set, or None.
+        path, span: where it comes from.
+        index: where it stands; what uses its results stands behind.
+        alive: whether it is still part of the graph.
+    """
+
+    __slots__ = ("alive", "index", "inputs", "op", "outputs", "owner", "path", "signature", "span")
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: list[int],
+        outputs: tuple[int, ...],
+        signature: Signature,
+        owner: int | None,
+        path: Path,
+        span: Span | None,
+        index: int = 0,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.outputs = outputs
+        self.signature = signature
+        self.owner = owner
+        self.path = path
+        self.span = span
+        self.index = index
+        self.alive = True
+
+
+class Draft:
+    """A graph whose operations can be replaced.
+
+    Args:
+        graph: where it starts. Bodies of loops stay as they are.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.types: list[TensorType] = list(graph.types)
+        self.outputs: list[int] = list(graph.outputs)
+        self.nodes: list[Node] = []
+        self._users: list[list[Node]] = [[] for _ in graph.types]
+        self._makers: list[Node | None] = [None] * len(graph.types)
+        self._returned: set[int] = set(graph.outputs)
+        self._owned: dict[int, int] = {}
+        self._weights: dict[Slot, Weights] = {}
+        # The weight set that has a weight of the elaborated graph now, where it is another one.
+        self._moved: dict[Slot, int] = {}
+        self._zero: dict[int, bool] = {}
+        for i, o in enumerate(graph.operations):
+            node = Node(o.op, list(o.inputs), o.outputs, o.signature, o.owner, o.path, o.span, i)
+            self.nodes.append(node)
+            self._attach(node)
+        self._next_owner = max(self._owned, default=-1) + 1
+        for node in reversed(self.nodes):
+            self._discard(node)
+        self.nodes = [node for node in self.nodes if node.alive]
+
+    def _attach(self, node: Node) -> None:
+        for value in node.inputs:
+            self._users[value].append(node)
+        for value in node.outputs:
+            self._makers[value] = node
+        if node.owner is not None:
+            self._owned[node.owner] = self._owned.get(node.owner, 0) + 1
+
+    # What a rule may ask.
+
+    def maker(self, value: int) -> Node | None:
+        """The operation that gives a value, None for an input of the graph."""
+        return self._makers[value]
+
+    def users(self, value: int) -> Sequence[Node]:
+        """The operations that use a value, as often as they do."""
+        return self._users[value]
+
+    def used_once(self, value: int) -> bool:
+        """Whether exactly one operation uses a value, once, and it is no output of the graph."""
+        return len(self._users[value]) == 1 and value not in self._returned
+
+    def alone(self, node: Node) -> bool:
+        """Whether no other operation has the node's weights."""
+        return node.owner is not None and self._owned[node.owner] == 1
+
+    def is_zero(self, value: int) -> bool:
+        """Whether a value is zero whatever the weights and the inputs are."""
+        pending = [value]
+        while pending:
+            last = pending[-1]
+            node = self._makers[last]
+            if last in self._zero:
+                pending.pop()
+            elif node is None:
+                self._zero[last] = False
+            else:
+                missing = [v for v in node.inputs if v not in self._zero]
+                pending += missing
+                if not missing:
+                    self._zero[last] = node.op.is_zero(tuple([self._zero[v] for v in node.inputs]))
+        return self._zero[value]
+
+    def weight(self, node: Node, name: str) -> Weights:
+        """Where a parameter or buffer of an operation comes from."""
+        assert node.owner is not None, f"`{node.op}` has no weights"
+        slot = (node.owner, name)
+        known = self._weights.get(slot)
+        if known is not None:
+            return known
+        declared = node.signature.params.get(name) or node.signature.buffers[name]
+        return Same(slot, declared.shape)
+
+    # How a draft changes.
+
+    def value(self, t: TensorType) -> int:
+        """A new value."""
+        self.types.append(t)
+        self._users.append([])
+        self._makers.append(None)
+        return len(self.types) - 1
+
+    def own(self, weights: Mapping[str, Weights]) -> int:
+        """A new weight set."""
+        owner = self._next_owner
+        self._next_owner += 1
+        for name, of in weights.items():
+            self._weights[owner, name] = of
+        return owner
+
+    def commit(self, added: Iterable[Node], replaced: Mapping[int, int]) -> None:
+        """Take new nodes into the draft, and new values in place of old ones; what nobody uses any more goes.
+
+        The driver puts the new nodes in their place.
+        """
+        for node in added:
+            self._attach(node)
+            if node.owner is not None:
+                for name in (*node.signature.params, *node.signature.buffers):
+                    for slot in self.weight(node, name).slots():
+                        self._moved[slot] = node.owner
+        for old, new in replaced.items():
+            self._redirect(old, new)
+        for old in replaced:
+            maker = self._makers[old]
+            if maker is not None:
+                self._discard(maker)
+
+    def _redirect(self, old: int, new: int) -> None:
+        users = self._users[old]
+        self._users[old] = []
+        for user in dict.fromkeys(users):
+            user.inputs[:] = [new if value == old else value for value in user.inputs]
+        self._users[new] += users
+        if old in self._returned:
+            self.outputs = [new if value == old else value for value in self.outputs]
+            self._returned.discard(old)
+            self._returned.add(new)
+
+    def needed(self, node: Node) -> bool:
+        """Whether somebody uses what a node gives."""
+        return any(self._users[value] or value in self._returned for value in node.outputs)
+
+    def _discard(self, node: Node) -> None:
+        """Take a node out that nobody uses, and what is used by it alone; weights that would be lost with it stay."""
+        pending = [node]
+        while pending:
+            last = pending.pop()
+            if not last.alive or self.needed(last) or self._holds(last):
+                continue
+            last.alive = False
+            if last.owner is not None:
+                self._owned[last.owner] -= 1
+            for value in last.inputs:
+                self._users[value].remove(last)
+                maker = self._makers[value]
+                if maker is not None:
+                    pending.append(maker)
+
+    def _holds(self, node: Node) -> bool:
+        """Whether weights of the elaborated graph are this node's and nobody else's."""
+        owner = node.owner
+        if owner is None or self._owned[owner] > 1:
+            return False
+        names = (*node.signature.params, *node.signature.buffers)
+        slots = [slot for name in names for slot in self.weight(node, name).slots()]
+        return any(self._moved.get(slot, slot[0]) == owner for slot in slots)
+
+    def finished(self) -> tuple[Graph, WeightMap]:
+        """The graph, its values numbered anew, and where its weights come from."""
+        number: dict[int, int] = {}
+        types: list[TensorType] = []
+
+        def numbered(values: Iterable[int]) -> Iterator[int]:
+            for value in values:
+                number[value] = len(types)
+                types.append(self.types[value])
+                yield number[value]
+
+        names = [name for name, _ in self._graph.inputs]
+        inputs = tuple(zip(names, numbered([value for _, value in self._graph.inputs]), strict=True))
+        operations: list[Operation] = []
+        weights: dict[Slot, Weights] = {}
+        for node in self.nodes:
+            used = tuple([number[value] for value in node.inputs])
+            given = tuple(numbered(node.outputs))
+            operations.append(Operation(node.op, used, given, node.signature, node.owner, node.path, node.span))
+            if node.owner is not None:
+                for name in (*node.signature.params, *node.signature.buffers):
+                    weights[node.owner, name] = self.weight(node, name)
+        outputs = tuple([number[value] for value in self.outputs])
+        graph = Graph(self._graph.name, inputs, tuple(operations), outputs, tuple(types))
+        return graph, WeightMap(weights)

@@ -1,0 +1,162 @@
+"""Applies rules to a graph until none changes anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import EinsynError
+from einsyn.ir.mismatch import Mismatch
+from einsyn.rewrite.draft import Draft
+from einsyn.rewrite.pattern import find
+from einsyn.rewrite.rule import Builder
+from einsyn.rewrite.weights import WeightMap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from einsyn.ir.graph import Graph
+    from einsyn.ops.op import Op
+    from einsyn.rewrite.draft import Node
+    from einsyn.rewrite.rule import Rule
+
+# How often rules may fire for each operation of a graph; those that end by themselves need one or two.
+_FIRINGS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A graph after rewriting.
+
+    Args:
+        graph: the graph.
+        weights: where each of its weights comes from.
+        fired: how often each rule changed something, by name; `unused` are operations that nobody used.
+    """
+
+    graph: Graph
+    weights: WeightMap
+    fired: dict[str, int]
+
+
+class Step(NamedTuple):
+    """A state of a graph on its way: the phase that has ended, and the rules that fired in it."""
+
+    phase: str
+    fired: dict[str, int]
+    graph: Graph
+
+
+class Phase(NamedTuple):
+    """Rules that are applied together until none fires any more, before those of the next phase."""
+
+    name: str
+    rules: tuple[Rule, ...]
+
+
+def rewrite(graph: Graph, phases: Sequence[Phase], steps: list[Step] | None = None) -> Rewritten:
+    """Apply the rules of each phase in turn.
+
+    A rule is tried at every operation in the order of execution, and at what it puts there. Where what a rule builds
+    has other types than what it replaces, the graph stays as it is. Operations that nobody uses are left out unless
+    they have weights.
+
+    Args:
+        graph: what to rewrite.
+        phases: in order.
+        steps: gets the graph after every phase that changed something.
+
+    Raises:
+        EinsynError: I020 rules undo one another for ever.
+    """
+    draft = Draft(graph)
+    fired: Counter[str] = Counter()
+    unused = len(graph.operations) - len(draft.nodes)
+    if unused:
+        fired["unused"] = unused
+    for phase in phases:
+        before = fired.copy()
+        _Run(draft, phase, fired).run(_FIRINGS * (len(graph.operations) + 1))
+        if steps is not None and fired != before:
+            steps.append(Step(phase.name, dict(fired - before), draft.finished()[0]))
+    return Rewritten(*draft.finished(), dict(fired))
+
+
+class _Run:
+    """One phase over a draft."""
+
+    def __init__(self, draft: Draft, phase: Phase, fired: Counter[str]) -> None:
+        self.draft = draft
+        self.phase = phase
+        self.fired = fired
+        self._by_class: dict[type[Op], tuple[Rule, ...]] = {}
+
+    def run(self, most: int) -> None:
+        """Sweep until nothing changes; `most` firings are taken for a cycle."""
+        total = 0
+        while True:
+            changed = self.sweep(most - total)
+            if not changed:
+                return
+            total += changed
+
+    def rules(self, op: Op) -> tuple[Rule, ...]:
+        """The rules whose last operation may be `op`."""
+        cls = type(op)
+        found = self._by_class.get(cls)
+        if found is None:
+            found = self._by_class[cls] = tuple([r for r in self.phase.rules if issubclass(cls, r.pattern.cls)])
+        return found
+
+    def sweep(self, most: int) -> int:
+        """Try every operation once, and what rules put there; returns how many fired."""
+        draft = self.draft
+        recent: list[str] = []
+        kept: list[Node] = []
+        for index, node in enumerate(draft.nodes):
+            node.index = index
+        for first in draft.nodes:
+            pending = [first]
+            while pending:
+                node = pending.pop()
+                # What nobody uses is there for its weights alone.
+                built = self.fire(node, recent) if node.alive and draft.needed(node) else None
+                if built is None:
+                    kept.append(node)
+                    continue
+                if len(recent) > most:
+                    raise EinsynError(Diagnostic("I020", f"rewriting goes on for ever: {_cycle(recent)}"))
+                # Where some of its results are still used it stays, before what is new.
+                kept.append(node)
+                pending += reversed(built)
+        draft.nodes = [node for node in kept if node.alive]
+        return len(recent)
+
+    def fire(self, node: Node, recent: list[str]) -> list[Node] | None:
+        """What a rule that applies puts in place of a node, None if none does."""
+        draft = self.draft
+        for rule in self.rules(node.op):
+            match = find(rule.pattern, draft, node)
+            if match is None or not rule.guard(match):
+                continue
+            builder = Builder(draft, node)
+            try:
+                rule.build(match, builder)
+            except Mismatch:
+                continue
+            replaced = builder.replaced
+            if not replaced or any(draft.types[old] != draft.types[new] for old, new in replaced.items()):
+                continue
+            draft.commit(builder.added, replaced)
+            recent.append(rule.name)
+            self.fired[rule.name] += 1
+            return builder.added
+        return None
+
+
+def _cycle(names: Sequence[str]) -> str:
+    """The rules that fire over and over, in the order in which they do."""
+    tail = names[-min(len(names), 12) :]
+    return " > ".join(dict.fromkeys(tail))
