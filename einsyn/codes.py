@@ -18,6 +18,7 @@ FAMILIES: Final[dict[str, str]] = {
     "G": "the grammar of a space and its pragmas and directives",
     "I": "the text form of the graph",
     "L": "limits",
+    "R": "rewriting",
     "S": "sampling",
     "T": "tensor types",
     "U": "usage: arguments, options, parameters",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from einsyn.cli import options as opt
 from einsyn.cli.output import OUTPUT
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import UsageError
+
+if TYPE_CHECKING:
+    from einsyn.architecture import Architecture
 
 
 class What(StrEnum):
@@ -20,6 +23,7 @@ class What(StrEnum):
     ir = "ir"
     text = "text"
     source = "source"
+    passes = "passes"
 
 
 def show(
@@ -29,12 +33,15 @@ def show(
     pretty: Annotated[
         bool, typer.Option("--pretty", help="Break and indent the text where the grammar allows.")
     ] = False,
+    passes: Annotated[
+        bool, typer.Option("--passes", help="Show what each rewriting rule changed, as `--as passes`.")
+    ] = False,
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
     profile: opt.ProfileOption = None,
     max_ops: opt.MaxOps = None,
 ) -> None:
-    """Show the derivation tree, the typed graph, the text or the torch source of an architecture."""
+    """Show the derivation tree, the typed graph, its rewriting, the text or the torch source of an architecture."""
     if arch is None:
         if not space.endswith(".onnx"):
             raise UsageError(
@@ -48,6 +55,8 @@ def show(
     architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
     if pretty:
         what = What.text
+    elif passes:
+        what = What.passes
     if what is What.tree:
         from einsyn.derivation.draw import draw
 
@@ -56,6 +65,8 @@ def show(
         from einsyn.ir.text import print_graph
 
         shown = print_graph(architecture.graph).rstrip("\n")
+    elif what is What.passes:
+        shown = _passes(architecture)
     elif what is What.source:
         shown = architecture.source().rstrip("\n")
     else:
@@ -63,3 +74,14 @@ def show(
 
         shown = pretty_text(architecture.derivation, architecture.space.grammar) if pretty else architecture.text
     OUTPUT.result({"arch": architecture.text, what.value: shown}, shown)
+
+
+def _passes(architecture: Architecture) -> str:
+    """What each rule changed, and the graph that is written in the end."""
+    from einsyn.ir.text import print_graph
+    from einsyn.rewrite import Firing, rewrite
+    from einsyn.rewrite.rules import DEFAULT
+
+    trace: list[Firing] = []
+    after = rewrite(architecture.graph, DEFAULT, trace)
+    return "\n".join([*map(str, trace), "", print_graph(after.graph).rstrip("\n")])

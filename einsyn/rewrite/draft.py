@@ -136,6 +136,12 @@ class Draft:
         declared = node.signature.params.get(name) or node.signature.buffers[name]
         return Same(slot, declared.shape)
 
+    def line(self, node: Node) -> str:
+        """A node as the text form of a graph writes it, without where it came from."""
+        results = ", ".join(f"%{value}: {self.types[value]}" for value in node.outputs)
+        weights = "" if node.owner is None else f" weights {node.owner}"
+        return f"{results} = {node.op}({', '.join(f'%{value}' for value in node.inputs)}){weights}"
+
     # How a draft changes.
 
     def value(self, t: TensorType) -> int:
@@ -153,11 +159,15 @@ class Draft:
             self._weights[owner, name] = of
         return owner
 
-    def commit(self, added: Iterable[Node], replaced: Mapping[int, int]) -> None:
+    def commit(self, added: Iterable[Node], replaced: Mapping[int, int]) -> list[Node]:
         """Take new nodes into the draft, and new values in place of old ones; what nobody uses any more goes.
 
         The driver puts the new nodes in their place.
+
+        Returns:
+            The nodes that went.
         """
+        gone: list[Node] = []
         for node in added:
             self._attach(node)
             if node.owner is not None:
@@ -169,7 +179,8 @@ class Draft:
         for old in replaced:
             maker = self._makers[old]
             if maker is not None:
-                self._discard(maker)
+                gone += self._discard(maker)
+        return sorted(gone, key=lambda node: node.index)
 
     def _redirect(self, old: int, new: int) -> None:
         users = self._users[old]
@@ -186,14 +197,16 @@ class Draft:
         """Whether somebody uses what a node gives."""
         return any(self._users[value] or value in self._returned for value in node.outputs)
 
-    def _discard(self, node: Node) -> None:
+    def _discard(self, node: Node) -> list[Node]:
         """Take a node out that nobody uses, and what is used by it alone; weights that would be lost with it stay."""
+        gone: list[Node] = []
         pending = [node]
         while pending:
             last = pending.pop()
             if not last.alive or self.needed(last) or self._holds(last):
                 continue
             last.alive = False
+            gone.append(last)
             if last.owner is not None:
                 self._owned[last.owner] -= 1
             for value in last.inputs:
@@ -201,6 +214,7 @@ class Draft:
                 maker = self._makers[value]
                 if maker is not None:
                     pending.append(maker)
+        return gone
 
     def _holds(self, node: Node) -> bool:
         """Whether weights of the elaborated graph are this node's and nobody else's."""

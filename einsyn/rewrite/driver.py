@@ -41,12 +41,28 @@ class Rewritten:
     fired: dict[str, int]
 
 
-class Step(NamedTuple):
-    """A state of a graph on its way: the phase that has ended, and the rules that fired in it."""
+class Firing(NamedTuple):
+    """What one rule changed at one place.
 
-    phase: str
-    fired: dict[str, int]
-    graph: Graph
+    Args:
+        rule: its name.
+        path: the derivation node that what it changed came from.
+        before: the operations that it took out, as the text form of a graph writes them.
+        after: the operations that it put there.
+        values: (old, new) for every value that another one stands for now.
+    """
+
+    rule: str
+    path: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    values: tuple[tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.rule} at {self.path}"]
+        lines += [f"  - {line}" for line in self.before] + [f"  + {line}" for line in self.after]
+        lines += [f"  %{old} is %{new}" for old, new in self.values]
+        return "\n".join(lines)
 
 
 class Phase(NamedTuple):
@@ -56,7 +72,7 @@ class Phase(NamedTuple):
     rules: tuple[Rule, ...]
 
 
-def rewrite(graph: Graph, phases: Sequence[Phase], steps: list[Step] | None = None) -> Rewritten:
+def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = None) -> Rewritten:
     """Apply the rules of each phase in turn.
 
     A rule is tried at every operation in the order of execution, and at what it puts there. Where what a rule builds
@@ -66,10 +82,10 @@ def rewrite(graph: Graph, phases: Sequence[Phase], steps: list[Step] | None = No
     Args:
         graph: what to rewrite.
         phases: in order.
-        steps: gets the graph after every phase that changed something.
+        trace: gets what every rule changed, in order. Values keep the numbers that they have in `graph`.
 
     Raises:
-        EinsynError: I020 rules undo one another for ever.
+        EinsynError: R001 rules undo one another for ever.
     """
     draft = Draft(graph)
     fired: Counter[str] = Counter()
@@ -77,20 +93,18 @@ def rewrite(graph: Graph, phases: Sequence[Phase], steps: list[Step] | None = No
     if unused:
         fired["unused"] = unused
     for phase in phases:
-        before = fired.copy()
-        _Run(draft, phase, fired).run(_FIRINGS * (len(graph.operations) + 1))
-        if steps is not None and fired != before:
-            steps.append(Step(phase.name, dict(fired - before), draft.finished()[0]))
+        _Run(draft, phase, fired, trace).run(_FIRINGS * (len(graph.operations) + 1))
     return Rewritten(*draft.finished(), dict(fired))
 
 
 class _Run:
     """One phase over a draft."""
 
-    def __init__(self, draft: Draft, phase: Phase, fired: Counter[str]) -> None:
+    def __init__(self, draft: Draft, phase: Phase, fired: Counter[str], trace: list[Firing] | None) -> None:
         self.draft = draft
         self.phase = phase
         self.fired = fired
+        self.trace = trace
         self._by_class: dict[type[Op], tuple[Rule, ...]] = {}
 
     def run(self, most: int) -> None:
@@ -127,7 +141,7 @@ class _Run:
                     kept.append(node)
                     continue
                 if len(recent) > most:
-                    raise EinsynError(Diagnostic("I020", f"rewriting goes on for ever: {_cycle(recent)}"))
+                    raise EinsynError(Diagnostic("R001", f"rewriting goes on for ever: {_cycle(recent)}"))
                 # Where some of its results are still used it stays, before what is new.
                 kept.append(node)
                 pending += reversed(built)
@@ -149,9 +163,12 @@ class _Run:
             replaced = builder.replaced
             if not replaced or any(draft.types[old] != draft.types[new] for old, new in replaced.items()):
                 continue
-            draft.commit(builder.added, replaced)
+            gone = draft.commit(builder.added, replaced)
             recent.append(rule.name)
             self.fired[rule.name] += 1
+            if self.trace is not None:
+                lines = [tuple(map(draft.line, nodes)) for nodes in (gone, builder.added)]
+                self.trace.append(Firing(rule.name, str(node.path), *lines, tuple(replaced.items())))
             return builder.added
         return None
 
