@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import nn
 
-    from einsyn.backends.torch_source import TorchSource
     from einsyn.backends.verify import Verification
     from einsyn.derivation.tree import Derivation
     from einsyn.elaborate.summaries import Walk
+    from einsyn.forms import Form, Rewriting
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import Size
     from einsyn.rewrite import Rewritten
@@ -36,6 +36,7 @@ class Architecture:
     def __init__(self, space: Space, found: Elaboration | Walk, derivation: Derivation | None = None) -> None:
         self.space = space
         self._found = found
+        self._forms: dict[str, Form] = {}
         if derivation is not None:
             self.derivation = derivation
 
@@ -134,49 +135,67 @@ class Architecture:
 
     # What is generated from it.
 
-    @cached_property
+    @property
     def rewritten(self) -> Rewritten:
-        """The graph as it is written, and where its weights come from: the same function of the same parameters."""
-        from einsyn.rewrite import rewrite
-        from einsyn.rewrite.rules import DEFAULT
+        """The graph as it is written by default, and where its weights come from."""
+        return self.form("exact").rewritten
 
-        return rewrite(self.graph, DEFAULT)
+    def form(self, rewrite: Rewriting = "exact") -> Form:
+        """The architecture as it is written; kept once it is made.
 
-    @cached_property
-    def _torch(self) -> TorchSource:
-        return self._written(self.rewritten.graph)
+        Args:
+            rewrite: `none`: every operation as it was elaborated; `exact`: the same function of the same parameters, as
+                a person would write it; `deploy`: the same function in eval mode, with batch normalisations and
+                parallel convolutions folded and what training alone needs left out.
 
-    @cached_property
-    def _torch_as_elaborated(self) -> TorchSource:
-        return self._written(self.graph)
+        Raises:
+            UsageError: U024 none of these.
+        """
+        known = self._forms.get(rewrite)
+        if known is None:
+            from einsyn.forms import write
 
-    def _written(self, graph: Graph) -> TorchSource:
-        from einsyn.backends.torch_source import write_source
+            title = self.space.title or self.space.name
+            known = write(self.graph, rewrite, title=title, architecture=self.text, space=self.space.name)
+            self._forms[rewrite] = known
+        return known
 
-        return write_source(
-            graph, title=self.space.title or self.space.name, architecture=self.text, space=self.space.name
-        )
-
-    def source(self, rewrite: bool = True) -> str:
+    def source(self, rewrite: Rewriting = "exact") -> str:
         """A standalone Python file with one `nn.Module`, `Net`; it imports only torch.
 
         Args:
-            rewrite: whether the graph is rewritten first; otherwise each operation is written as it was elaborated.
+            rewrite: see `form`.
         """
-        return (self._torch if rewrite else self._torch_as_elaborated).text
+        return self.form(rewrite).torch.text
 
-    def module(self, seed: int = 0, rewrite: bool = True) -> nn.Module:
+    def module(self, seed: int = 0, rewrite: Rewriting = "exact") -> nn.Module:
         """The module that `source` defines, executed; initialised from `seed` alone.
 
         The global random state of torch is left as it was.
 
         Args:
             seed: of the initialisation.
-            rewrite: as for `source`; the two forms name their parameters in their own ways.
+            rewrite: see `form`. For `deploy` the weights are folded from those that `exact` has for the seed.
         """
         from einsyn.backends.torch_module import build_module
 
-        return build_module(self._torch if rewrite else self._torch_as_elaborated, seed)
+        if rewrite == "deploy":
+            return self.deploy(self.module(seed))
+        return build_module(self.form(rewrite).torch, seed)
+
+    def deploy(self, module: nn.Module) -> nn.Module:
+        """A module of the form `deploy`, in eval mode, with the weights of one of the form `exact`.
+
+        Args:
+            module: for example a trained one; it stays as it is.
+        """
+        from einsyn.backends.torch_module import build_module
+
+        to = self.form("deploy")
+        made = build_module(to.torch).eval()
+        state = {key: tensor.detach() for key, tensor in module.state_dict().items()}
+        made.load_state_dict(to.state(self.form("exact").elaborated_weights(state)))
+        return made
 
     def onnx(
         self,
@@ -185,7 +204,7 @@ class Architecture:
         opset: int | None = None,
         module: nn.Module | None = None,
         external: bool | None = None,
-        rewrite: bool = True,
+        rewrite: Rewriting = "exact",
     ) -> ModelProto:
         """The ONNX model with the weights of `module`, or of a module initialised from `seed`.
 
@@ -193,18 +212,19 @@ class Architecture:
             path: where to write it; written beside and renamed, so never half there.
             seed: of the initialisation where no module is given.
             opset: the opset to write.
-            module: a module of this architecture, for example a trained one, made with the same `rewrite`.
+            module: a module of this architecture and form, for example a trained one.
             external: weights in a file of their own; by default only where they exceed 2 GB.
-            rewrite: as for `source`.
+            rewrite: see `form`.
         """
         from einsyn.backends.onnx_model import DEFAULT_OPSET, build_onnx, save_onnx
 
         if module is None:
             module = self.module(seed, rewrite)
+        form = self.form(rewrite)
         model = build_onnx(
-            self.rewritten.graph if rewrite else self.graph,
+            form.rewritten.graph,
             module.state_dict(),
-            (self._torch if rewrite else self._torch_as_elaborated).keys,
+            form.torch.keys,
             opset=DEFAULT_OPSET if opset is None else opset,
             metadata=self.metadata(),
             name=self.space.name,
@@ -225,7 +245,9 @@ class Architecture:
             "einsyn.inputs": json.dumps([[name, str(t)] for name, t in self.space.inputs]),
         }
 
-    def verify(self, seed: int = 0, opset: int | None = None, module: nn.Module | None = None) -> Verification:
+    def verify(
+        self, seed: int = 0, opset: int | None = None, module: nn.Module | None = None, rewrite: Rewriting = "exact"
+    ) -> Verification:
         """Compare torch in eval mode with onnxruntime on random inputs.
 
         They agree where every output has `max|a - b| <= 1e-4 * max(1, max|b|)`, b being torch's.
@@ -233,13 +255,14 @@ class Architecture:
         Args:
             seed: of the inputs, and of the initialisation where no module is given.
             opset: the opset to write.
-            module: a module of this architecture, for example a trained one.
+            module: a module of this architecture and form, for example a trained one.
+            rewrite: see `form`.
         """
         from einsyn.backends.verify import verify
 
         if module is None:
-            module = self.module(seed)
-        return verify(module, self.onnx(module=module, opset=opset), seed=seed)
+            module = self.module(seed, rewrite)
+        return verify(module, self.onnx(module=module, opset=opset, rewrite=rewrite), seed=seed)
 
     def record(self) -> dict[str, Any]:
         """The stable JSON fields of `sample` and `enumerate`."""

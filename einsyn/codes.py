@@ -121,6 +121,7 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U021": "what is to run networks cannot be loaded",
     "U022": "a runtime would be compared with itself",
     "U023": "a time is not written as 90s, 10m or 2h, or is not above 0",
+    "U024": "there is no way of rewriting of that name",
 }
 
 INTERNAL_CODES: Final[dict[str, str]] = {

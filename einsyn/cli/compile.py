@@ -14,6 +14,7 @@ from einsyn.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
     from einsyn.architecture import Architecture
+    from einsyn.forms import Rewriting
 
 
 def compile_(
@@ -25,6 +26,9 @@ def compile_(
     seed: opt.SeedOption = 0,
     opset: Annotated[int | None, typer.Option(help="ONNX opset.")] = None,
     external: Annotated[bool, typer.Option("--external", help="ONNX weights in a file of their own.")] = False,
+    deploy: Annotated[
+        bool, typer.Option("--deploy", help="For evaluation alone: fold what training needs into other weights.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Run torch and onnxruntime and compare.")] = False,
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
@@ -38,33 +42,37 @@ def compile_(
                 Diagnostic("U013", f"`{path}` is neither a .py nor an .onnx file", hint="-o net.py or -o net.onnx")
             )
     architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
-    checked = _verified(architecture, seed, opset) if verify else {}
+    rewrite: Rewriting = "deploy" if deploy else "exact"
+    checked = _verified(architecture, seed, opset, rewrite) if verify else {}
+    graph = architecture.form(rewrite).rewritten.graph
+    left = {"deployed_params": graph.params, "deployed_macs": graph.macs} if deploy else {}
     for path in output:
         if path.suffix == ".py":
             from einsyn.files import replacing
 
             with replacing(path) as stream:
-                stream.write(architecture.source())
+                stream.write(architecture.source(rewrite))
         else:
-            architecture.onnx(path, seed=seed, opset=opset, external=external or None)
+            architecture.onnx(path, seed=seed, opset=opset, external=external or None, rewrite=rewrite)
         record: dict[str, Any] = {
             "arch": architecture.text,
             "params": architecture.params,
             "macs": architecture.macs,
             "file": str(path),
+            **left,
             **checked,
         }
-        said = ""
-        if checked:
-            said = f"  torch and onnxruntime agree, largest difference {checked['difference']:.2g}"
-            if checked["unstable"]:
-                said = "  unstable: torch's own output is not finite"
+        said = f"  deployed {graph.params:,} params  {graph.macs:,} MACs" if deploy else ""
+        if checked and checked["unstable"]:
+            said += "  unstable: torch's own output is not finite"
+        elif checked:
+            said += f"  torch and onnxruntime agree, largest difference {checked['difference']:.2g}"
         OUTPUT.result(record, f"{path}  {architecture.params:,} params  {architecture.macs:,} MACs{said}")
 
 
-def _verified(architecture: Architecture, seed: int, opset: int | None) -> dict[str, Any]:
+def _verified(architecture: Architecture, seed: int, opset: int | None, rewrite: Rewriting) -> dict[str, Any]:
     """What --verify adds to the record; raises B-coded BackendError where torch and onnxruntime differ."""
-    found = architecture.verify(seed=seed, opset=opset)
+    found = architecture.verify(seed=seed, opset=opset, rewrite=rewrite)
     if not found.verified and not found.unstable:
         raise BackendError(
             Diagnostic(

@@ -59,9 +59,11 @@ class Draft:
 
     Args:
         graph: where it starts. Bodies of loops stay as they are.
+        lossless: whether operations stay whose weights would be lost with them.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, lossless: bool = True) -> None:
+        self._lossless = lossless
         self._graph = graph
         self.types: list[TensorType] = list(graph.types)
         self.outputs: list[int] = list(graph.outputs)
@@ -219,7 +221,7 @@ class Draft:
     def _holds(self, node: Node) -> bool:
         """Whether weights of the elaborated graph are this node's and nobody else's."""
         owner = node.owner
-        if owner is None or self._owned[owner] > 1:
+        if owner is None or self._owned[owner] > 1 or not self._lossless:
             return False
         names = (*node.signature.params, *node.signature.buffers)
         slots = [slot for name in names for slot in self.weight(node, name).slots()]

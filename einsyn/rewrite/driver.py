@@ -76,8 +76,8 @@ def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = 
     """Apply the rules of each phase in turn.
 
     A rule is tried at every operation in the order of execution, and at what it puts there. Where what a rule builds
-    has other types than what it replaces, the graph stays as it is. Operations that nobody uses are left out unless
-    they have weights.
+    has other types than what it replaces, the graph stays as it is. Operations that nobody uses are left out; those
+    that have weights stay where all rules are exact.
 
     Args:
         graph: what to rewrite.
@@ -87,7 +87,7 @@ def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = 
     Raises:
         EinsynError: R001 rules undo one another for ever.
     """
-    draft = Draft(graph)
+    draft = Draft(graph, lossless=all(rule.law == "exact" for phase in phases for rule in phase.rules))
     fired: Counter[str] = Counter()
     unused = len(graph.operations) - len(draft.nodes)
     if unused:
@@ -167,8 +167,8 @@ class _Run:
             recent.append(rule.name)
             self.fired[rule.name] += 1
             if self.trace is not None:
-                lines = [tuple(map(draft.line, nodes)) for nodes in (gone, builder.added)]
-                self.trace.append(Firing(rule.name, str(node.path), *lines, tuple(replaced.items())))
+                before, after = (tuple(map(draft.line, nodes)) for nodes in (gone, builder.added))
+                self.trace.append(Firing(rule.name, str(node.path), before, after, tuple(replaced.items())))
             return builder.added
         return None
 

@@ -14,7 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import torch
 
@@ -134,6 +134,36 @@ class Agreed(Weights):
     def scatter(self, value: torch.Tensor) -> Iterator[tuple[Slot, torch.Tensor]]:
         for part in self.parts:
             yield from part.scatter(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed(Weights):
+    """A function of other weights, worked out in 64 bits; there is no way back.
+
+    Args:
+        parts: what it is a function of.
+        function: takes a tensor for each part.
+        sizes: of the result.
+    """
+
+    parts: tuple[Weights, ...]
+    function: Callable[..., torch.Tensor]
+    sizes: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.sizes
+
+    def slots(self) -> Iterator[Slot]:
+        for part in self.parts:
+            yield from part.slots()
+
+    def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
+        parts = [part.gather(state) for part in self.parts]
+        return self.function(*[part.double() for part in parts]).to(parts[0].dtype)
+
+    def scatter(self, value: torch.Tensor) -> Iterator[tuple[Slot, torch.Tensor]]:
+        raise TypeError("what was computed of several weights cannot be taken apart")
 
 
 class WeightMap(Mapping[Slot, Weights]):

@@ -109,7 +109,7 @@ def check_module(architecture: Architecture) -> None:
 
     from einsyn.backends.verify import random_inputs
 
-    module = architecture.module(seed=0, rewrite=False)
+    module = architecture.module(seed=0, rewrite="none")
     counted = sum(p.numel() for p in module.parameters())
     assert counted == architecture.params, f"{architecture.params} parameters predicted, {counted} in torch"
     types = [t for _, t in architecture.space.inputs]
@@ -117,7 +117,7 @@ def check_module(architecture: Architecture) -> None:
         generator = torch.Generator().manual_seed(0)
         inputs = [torch.randn(shape(t, _BATCH), generator=generator) for t in types]
     else:  # the model says how many ids there are
-        model = architecture.onnx(module=module, rewrite=False)
+        model = architecture.onnx(module=module, rewrite="none")
         inputs = [torch.tensor(array) for array in random_inputs(model, _BATCH).values()]
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         outputs = run(module, inputs)

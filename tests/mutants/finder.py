@@ -25,7 +25,7 @@ import einsyn
 from einsyn.derivation.tree import Derivation
 from einsyn.errors import EinsynError
 from einsyn.testing import Net, architectures, every_op_space, grammars
-from einsyn.testing.space_contract import check_graph, check_module, check_text
+from einsyn.testing.space_contract import check_graph, check_module, check_rewritten, check_text
 
 # Operations whose results torch and ONNX may round to very different numbers when they are chained.
 UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
@@ -98,6 +98,7 @@ def wrong(net: Net) -> None:
     check_text(net.architecture)
     check_graph(net.architecture)
     check_module(net.architecture)
+    check_rewritten(net.architecture)
     shake(net.module)
     net.compare(run(net))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from einsyn.rewrite.driver import Phase
-from einsyn.rewrite.rules import attention, branches, structure, windows
+from einsyn.rewrite.rules import attention, branches, deploy, structure, windows
 
 # What every network goes through.
 DEFAULT: Final = (
@@ -17,4 +17,20 @@ DEFAULT: Final = (
 )
 
 
-RULES: Final = (*structure.RULES, *windows.RULES, *attention.RULES, *branches.BRANCHES, *branches.LAYERS)
+# What a network goes through that will only be evaluated.
+DEPLOY: Final = (
+    Phase("tidy", (*structure.RULES, *deploy.TRAINING)),
+    *DEFAULT[1:-1],
+    Phase("fold", (*structure.RULES, *deploy.FOLDING)),
+    DEFAULT[-1],
+)
+
+RULES: Final = (
+    *structure.RULES,
+    *windows.RULES,
+    *attention.RULES,
+    *branches.BRANCHES,
+    *branches.LAYERS,
+    *deploy.TRAINING,
+    *deploy.FOLDING,
+)

@@ -1,0 +1,82 @@
+"""The forms in which an architecture is written: as elaborated, rewritten, or for deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from einsyn.diagnostics import Diagnostic, closest
+from einsyn.errors import UsageError
+from einsyn.rewrite import rewrite
+from einsyn.rewrite.rules import DEFAULT, DEPLOY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import torch
+
+    from einsyn.backends.torch_source import Slot, TorchSource
+    from einsyn.ir.graph import Graph
+    from einsyn.rewrite import Phase, Rewritten
+
+# `none`: every operation as it was elaborated. `exact`: the same function of the same parameters, as a person would
+# write it. `deploy`: the same function in eval mode, parameters folded where they can be.
+Rewriting = Literal["none", "exact", "deploy"]
+
+PHASES: Final[Mapping[str, Sequence[Phase]]] = {"none": (), "exact": DEFAULT, "deploy": DEPLOY}
+
+
+def phases_of(name: str) -> Sequence[Phase]:
+    """The phases of a way of rewriting.
+
+    Raises:
+        UsageError: U024 there is none of that name.
+    """
+    if name not in PHASES:
+        near = closest(name, PHASES)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(PHASES)}"
+        raise UsageError(Diagnostic("U024", f"there is no way of rewriting called `{name}`", hint=hint))
+    return PHASES[name]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A graph as it is written.
+
+    Args:
+        rewritten: the graph, and where its weights come from.
+        torch: its source, and where its weights are in the module's state.
+    """
+
+    rewritten: Rewritten
+    torch: TorchSource
+
+    def elaborated_weights(self, state: Mapping[str, torch.Tensor]) -> dict[Slot, torch.Tensor]:
+        """The weights of the elaborated graph, from the state of this form's module."""
+        keys = self.torch.keys
+        return self.rewritten.weights.scatter({slot: state[keys[slot]] for slot in self.rewritten.weights})
+
+    def state(self, weights: Mapping[Slot, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The state of this form's module, from the weights of the elaborated graph."""
+        found = self.rewritten.weights.gather(weights)
+        return {self.torch.keys[slot]: tensor for slot, tensor in found.items()}
+
+
+def write(graph: Graph, rewriting: Rewriting, *, title: str, architecture: str, space: str) -> Form:
+    """Rewrite a graph and write it as torch source.
+
+    Args:
+        graph: as elaborated.
+        rewriting: how.
+        title: for the comment at the top.
+        architecture: likewise.
+        space: likewise.
+
+    Raises:
+        UsageError: U024 an unknown way of rewriting.
+        BackendError: B003, B004 the graph cannot be written.
+    """
+    from einsyn.backends.torch_source import write_source
+
+    after = rewrite(graph, phases_of(rewriting))
+    return Form(after, write_source(after.graph, title=title, architecture=architecture, space=space))
