@@ -197,7 +197,11 @@ class Draft:
 
     def needed(self, node: Node) -> bool:
         """Whether somebody uses what a node gives."""
-        return any(self._users[value] or value in self._returned for value in node.outputs)
+        users, returned = self._users, self._returned
+        for value in node.outputs:
+            if users[value] or value in returned:
+                return True
+        return False
 
     def _discard(self, node: Node) -> list[Node]:
         """Take a node out that nobody uses, and what is used by it alone; weights that would be lost with it stay."""

@@ -65,11 +65,25 @@ class Firing(NamedTuple):
         return "\n".join(lines)
 
 
-class Phase(NamedTuple):
-    """Rules that are applied together until none fires any more, before those of the next phase."""
+class Phase:
+    """Rules that are applied together until none fires any more, before those of the next phase.
 
-    name: str
-    rules: tuple[Rule, ...]
+    Args:
+        name: what people call it.
+        rules: in the order in which they are tried at an operation.
+    """
+
+    def __init__(self, name: str, rules: tuple[Rule, ...]) -> None:
+        self.name = name
+        self.rules = rules
+        self._of: dict[type[Op], tuple[Rule, ...]] = {}
+
+    def of(self, cls: type[Op]) -> tuple[Rule, ...]:
+        """The rules whose last operation may be of a class."""
+        found = self._of.get(cls)
+        if found is None:
+            found = self._of[cls] = tuple([rule for rule in self.rules if rule.may_end_in(cls)])
+        return found
 
 
 def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = None) -> Rewritten:
@@ -105,24 +119,15 @@ class _Run:
         self.phase = phase
         self.fired = fired
         self.trace = trace
-        self._by_class: dict[type[Op], tuple[Rule, ...]] = {}
 
     def run(self, most: int) -> None:
         """Sweep until nothing changes; `most` firings are taken for a cycle."""
         total = 0
-        while True:
+        while any([self.phase.of(node.op.__class__) for node in self.draft.nodes]):
             changed = self.sweep(most - total)
             if not changed:
                 return
             total += changed
-
-    def rules(self, op: Op) -> tuple[Rule, ...]:
-        """The rules whose last operation may be `op`."""
-        cls = type(op)
-        found = self._by_class.get(cls)
-        if found is None:
-            found = self._by_class[cls] = tuple([r for r in self.phase.rules if issubclass(cls, r.pattern.cls)])
-        return found
 
     def sweep(self, most: int) -> int:
         """Try every operation once, and what rules put there; returns how many fired."""
@@ -151,7 +156,7 @@ class _Run:
     def fire(self, node: Node, recent: list[str]) -> list[Node] | None:
         """What a rule that applies puts in place of a node, None if none does."""
         draft = self.draft
-        for rule in self.rules(node.op):
+        for rule in self.phase.of(node.op.__class__):
             match = find(rule.pattern, draft, node)
             if match is None or not rule.guard(match):
                 continue

@@ -82,6 +82,12 @@ def find(pattern: Applied, draft: Draft, node: Node) -> Match | None:
     """The match of a pattern whose last operation is `node`, if there is one."""
     if not isinstance(node.op, pattern.cls):
         return None
+    # Most tries end here, before anything is made for them.
+    first = pattern.operands[0]
+    if not isinstance(first, str) and node.inputs:
+        maker = draft.maker(node.inputs[0])
+        if maker is None or not isinstance(maker.op, first.cls):
+            return None
     match = Match(draft, node)
     pending = [(pattern, node)]
     while pending:

@@ -79,6 +79,7 @@ class Rule:
         guard: whether it applies to what was found.
         build: says what stands there afterwards. Types must stay what they are.
         law: what it preserves.
+        concerns: whether the last operation may be of a class, where the class in the pattern does not say it.
         examples: (type of the input `x`, expression of the language over `x`) of networks that it changes.
     """
 
@@ -89,3 +90,8 @@ class Rule:
     build: Callable[[Match, Builder], None]
     law: Law
     examples: tuple[tuple[str, str], ...]
+    concerns: Callable[[type[Op]], bool] | None = None
+
+    def may_end_in(self, cls: type[Op]) -> bool:
+        """Whether the last operation may be of a class."""
+        return issubclass(cls, self.pattern.cls) and (self.concerns is None or self.concerns(cls))

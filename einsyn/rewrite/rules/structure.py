@@ -25,9 +25,12 @@ def always(match: Match) -> bool:
 # Operations that hand their operands on.
 
 
+def _may_hand_on(cls: type[Op]) -> bool:
+    return cls.passes is not Op.passes
+
+
 def _hands_on(match: Match) -> bool:
-    cls = type(match.node.op)
-    return cls.passes is not Op.passes and _passed(match) is not None
+    return _passed(match) is not None
 
 
 def _passed(match: Match) -> tuple[int, ...] | None:
@@ -134,6 +137,7 @@ RULES: Final = (
             (_IMAGE, "relu(permute(1, 2, 3)(x))"),
             (_SEQUENCE, "relu(concat(-1)(linear(5)(x)))"),
         ),
+        _may_hand_on,
     ),
     Rule(
         "permute-twice",
