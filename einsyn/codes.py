@@ -9,6 +9,7 @@ from typing import Final
 
 from einsyn.grammar.codes import CODES as GRAMMAR_CODES
 from einsyn.ir.codes import BACKEND_CODES, TEXT_CODES, TYPE_CODES
+from einsyn.rewrite.codes import CODES as REWRITE_CODES
 
 FAMILIES: Final[dict[str, str]] = {
     "A": "the text of an architecture",
@@ -138,6 +139,7 @@ TABLES: Final[tuple[dict[str, str], ...]] = (
     LIMIT_CODES,
     ANALYSIS_CODES,
     SAMPLING_CODES,
+    REWRITE_CODES,
     FILE_CODES,
     USAGE_CODES,
     INTERNAL_CODES,

@@ -50,11 +50,12 @@ def test_contributing(tmp_path: Path) -> None:
     copy = tmp_path / "einsyn"
     copy.mkdir()
     skip = shutil.ignore_patterns("__pycache__")
-    for name in ("einsyn", "grammars", "docs"):
+    for name in ("einsyn", "grammars", "docs", "tests/rewrite"):
         shutil.copytree(ROOT / name, copy / name, ignore=skip)
     for file in ROOT.glob("*.md"):
         shutil.copy(file, copy / file.name)
-    shutil.copy(ROOT / "LICENSE", copy / "LICENSE")
+    for name in ("LICENSE", "pyproject.toml", "tests/conftest.py", "tests/small_spaces.py"):
+        shutil.copy(ROOT / name, copy / name)
     Runner(copy, copy).page((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "CONTRIBUTING.md")
 
 
