@@ -72,7 +72,8 @@ def fuzz(
         raise UsageError(Diagnostic("U000", "missing argument `SPACE`", hint="einsyn fuzz --help"))
     if resume and output is None:
         raise UsageError(Diagnostic("U000", "--resume needs -o DIR", hint="einsyn fuzz SPACE -o DIR --resume"))
-    from einsyn.testing.fuzz import Campaign, Plan
+    from einsyn.testing.fuzz import Campaign
+    from einsyn.testing.plan import Plan
 
     plan = Plan.of(
         names,

@@ -32,6 +32,9 @@ MEANINGS: Final = {
     "hang": "there is no answer in time",
 }
 
+# Those that depend on the numbers that a network meets.
+NUMERIC: Final = frozenset({"values", "pattern", "gradient"})
+
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:

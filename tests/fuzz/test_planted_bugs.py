@@ -12,7 +12,8 @@ import pytest
 
 import einsyn
 from einsyn.testing.finding import folders, read_finding
-from einsyn.testing.fuzz import Campaign, Plan
+from einsyn.testing.fuzz import Campaign
+from einsyn.testing.plan import Plan
 from einsyn.testing.replay import replay
 
 # Function, what it does, operations to blame, networks that are tried.
