@@ -36,7 +36,10 @@ def fuzz(
         ),
     ] = None,
     n: Annotated[int | None, typer.Option("-n", min=1, help="How many networks; reproducible.")] = None,
-    time_: Annotated[str | None, typer.Option("--time", metavar="T", help="Stop after 90s, 10m or 2h.")] = None,
+    time_: Annotated[
+        str | None,
+        typer.Option("--time", metavar="T", help="Stop after 90s, 10m or 2h; with -n whichever comes first."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where findings and the state go.")
     ] = None,
@@ -65,7 +68,17 @@ def fuzz(
     names = [name.strip() for name in (against or "").split(",") if name.strip()]
     if timeout is not None and not 0 < timeout < float("inf"):
         raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 10"))
+    bounds = opt.limits(
+        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
+        max_size=max_size,
+    )  # fmt: skip
     if replay is not None:
+        given = {
+            "SPACE": space, "-n": n, "--time": time_, "--output": output, "--resume": resume or None,
+            "--child-memory": child_memory, "--input": input_, "--set": set_, "--profile": profile,
+            **{f"--{name.replace('_', '-')}": bound for name, bound in bounds.items()},
+        }  # fmt: skip
+        _only_replay([name for name, value in given.items() if value is not None])
         _replay(replay, names, timeout)
         return
     if space is None:
@@ -81,17 +94,15 @@ def fuzz(
         timeout=10.0 if timeout is None else timeout,
         memory=None if child_memory is None else opt.whole_number("--child-memory", child_memory),
     )
-    bounds = opt.limits(
-        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
-        max_size=max_size,
-    )  # fmt: skip
-    loaded = opt.space_of(space, input_, set_, profile, bounds)
     seconds = None if time_ is None else duration(time_)
+    loaded = opt.space_of(space, input_, set_, profile, bounds)
     count = _DEFAULT_COUNT if n is None and seconds is None else n
     campaign = Campaign(loaded, plan, output, resume=resume, limits=bounds)
     progress = Progress()
-    findings = campaign.run(count, seconds, progress.show, progress.found)
-    progress.end()
+    try:
+        findings = campaign.run(count, seconds, progress.show, progress.found)
+    finally:
+        progress.end()
     _summarise(campaign)
     if findings:
         raise typer.Exit(FOUND)
@@ -152,9 +163,19 @@ def _summarise(campaign: Campaign) -> None:
     )
 
 
+def _only_replay(given: list[str]) -> None:
+    """Refuse what says how to look for findings where there are some to run again."""
+    if given:
+        said = f"`{given[0]}` says nothing about --replay, which runs what a folder holds"
+        raise UsageError(Diagnostic("U000", said, hint="einsyn fuzz --replay DIR --against module:function"))
+
+
 def _replay(corpus: Path, names: list[str], timeout: float | None) -> None:
+    from einsyn.testing.oracles import oracle
     from einsyn.testing.replay import replay
 
+    for name in names:
+        oracle(name)
     failing = 0
     for each in replay(corpus, names, timeout):
         failing += each.status in ("fails", "rewritten")

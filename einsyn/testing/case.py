@@ -77,6 +77,13 @@ def arrays_of(model: bytes) -> dict[str, Array]:
     return {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load_from_string(model).graph.initializer}
 
 
+def input_names(model: bytes) -> list[str]:
+    """The names of an ONNX model's inputs, in order."""
+    import onnx
+
+    return [given.name for given in onnx.load_from_string(model).graph.input]
+
+
 def weight_of(arrays: Mapping[str, Array], key: str) -> Array | None:
     """The weight of a key of the module's state among the initializers of its model; some are stored transposed."""
     if key in arrays:

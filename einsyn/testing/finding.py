@@ -13,30 +13,29 @@ README.md        the same for people
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from einsyn.backends.torch_source import write_source
 from einsyn.diagnostics import Diagnostic
-from einsyn.errors import EinsynError, FileError
-from einsyn.files import read_text, replacing
-from einsyn.ir.parse_text import parse_graph
+from einsyn.errors import FileError
+from einsyn.files import replacing
 from einsyn.ir.text import print_graph
-from einsyn.testing.case import Case, arrays_of, case_of, weight_of
+from einsyn.testing.case import Case
 from einsyn.testing.judge import MEANINGS
 from einsyn.testing.reproduction import reproduction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from einsyn.architecture import Architecture
-    from einsyn.ir.graph import Graph
 
 RECORD: Final = "finding.json"
 # Who fails where a network cannot even be written.
 EINSYN: Final = "einsyn"
-_FIELDS: Final = ("oracle", "reference", "kind", "exception", "detail", "pattern", "space", "arch", "timeout")
+# What a folder holds beside its record.
+FILES: Final = ("net.arch", "graph.ir", "README.md", "net.py", "reproduce.py", "model.onnx", "inputs.npz")
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ class Finding:
         reproducible: whether it happened again in a fresh process.
         versions: of the packages that took part.
         seen: how often it was met in the run.
+        memory: bytes that a run might take beyond what is loaded; None for no bound.
     """
 
     oracle: str
@@ -78,6 +78,7 @@ class Finding:
     reproducible: bool = True
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     seen: int = 1
+    memory: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, tuple[str, ...]]:
@@ -100,18 +101,32 @@ class Finding:
 def write_finding(folder: Path, finding: Finding, architecture: Architecture, case: Case | None) -> None:
     """Write the folder of a finding; each file is whole or not there, the record comes last.
 
-    Where the network cannot be written at all, there is no case, and so no model and no script.
+    Where the network cannot be written at all, there is no case, and so no model and no script. A folder without its
+    record is not left behind.
 
     Raises:
         FileError: F009 a file cannot be written.
     """
-    import numpy as np
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         said = f"`{folder}` cannot be made: {error.strerror or error}"
         raise FileError(Diagnostic("F009", said, hint="check the folder")) from None
+    try:
+        _write_files(folder, finding, architecture, case)
+        write_record(folder, finding)
+    except BaseException:
+        if not (folder / RECORD).exists():
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            with suppress(OSError):  # somebody else's files are in it
+                folder.rmdir()
+        raise
+
+
+def _write_files(folder: Path, finding: Finding, architecture: Architecture, case: Case | None) -> None:
+    import numpy as np
+
     graph = replace(architecture.graph, operations=tuple(replace(o, span=None) for o in architecture.graph.operations))
     texts = {
         "net.arch": arch_file(architecture),
@@ -121,7 +136,13 @@ def write_finding(folder: Path, finding: Finding, architecture: Architecture, ca
     if case is not None:
         texts["net.py"] = case.source
         texts["reproduce.py"] = reproduction(
-            finding.title, finding.reference, finding.oracle, finding.kind, case.shapes, finding.timeout
+            finding.title,
+            finding.reference,
+            finding.oracle,
+            finding.kind,
+            case.shapes,
+            finding.timeout,
+            finding.memory,
         )
     for name, text in texts.items():
         with replacing(folder / name) as stream:
@@ -131,93 +152,12 @@ def write_finding(folder: Path, finding: Finding, architecture: Architecture, ca
             stream.write(case.model)
         with replacing(folder / "inputs.npz", "wb") as stream:
             np.savez(stream, **cast("dict[str, Any]", dict(case.inputs)))
-    write_record(folder, finding)
 
 
 def write_record(folder: Path, finding: Finding) -> None:
     """Write `finding.json` alone, after a count has changed."""
     with replacing(folder / RECORD) as stream:
         stream.write(json.dumps(vars(finding), indent=2, ensure_ascii=False) + "\n")
-
-
-def read_finding(folder: Path) -> Finding:
-    """The record of a finding.
-
-    Raises:
-        FileError: F010 it is damaged, and what `read_text` raises.
-    """
-    text = read_text(folder / RECORD, "a finding")
-    try:
-        record: dict[str, Any] = json.loads(text)
-        record = {key: value for key, value in record.items() if key in Finding.__dataclass_fields__}
-        made: Any = {**record, "ops": tuple(record["ops"])}
-        finding = Finding(**made)
-        if not all(isinstance(getattr(finding, name), str) for name in _FIELDS[:-1]) or finding.kind not in MEANINGS:
-            raise ValueError
-        return finding
-    except (ValueError, TypeError, KeyError):
-        said = f"`{folder / RECORD}` is not the record of a finding"
-        raise FileError(Diagnostic("F010", said, hint="einsyn fuzz writes such folders")) from None
-
-
-def read_graph(folder: Path) -> Graph:
-    """The graph of a finding.
-
-    Raises:
-        FileError: F010 it is damaged, and what `read_text` raises.
-    """
-    try:
-        return parse_graph(read_text(folder / "graph.ir", "a graph"), str(folder / "graph.ir"))
-    except FileError:
-        raise
-    except EinsynError as error:
-        raise _damaged(folder, error) from None
-
-
-def read_case(folder: Path, finding: Finding) -> tuple[Case, Case]:
-    """The network of a finding as it was written then, and as einsyn writes it now, with the same weights.
-
-    Nothing from the folder is executed: the torch source is written anew from the graph.
-
-    Raises:
-        FileError: F010 a file is damaged or missing.
-    """
-    import numpy as np
-    from google.protobuf.message import DecodeError
-
-    try:
-        graph = read_graph(folder)
-        data = (folder / "model.onnx").read_bytes()
-        stored = arrays_of(data)
-        with np.load(folder / "inputs.npz", allow_pickle=False) as file:
-            inputs = {name: file[name] for name in file.files}
-        keys = write_source(graph).keys.values()
-        weights = {key: array for key in keys if (array := weight_of(stored, key)) is not None}
-        now = case_of(graph, finding.seed, inputs=inputs, weights={k: a.copy() for k, a in weights.items()})
-    except FileError:
-        raise
-    except (OSError, ValueError, KeyError, EinsynError, DecodeError) as error:
-        raise _damaged(folder, error) from None
-    return replace(now, model=data), now
-
-
-def _damaged(folder: Path, error: Exception) -> FileError:
-    said = str(error).splitlines() or [repr(error)]
-    hint = "einsyn fuzz writes such folders"
-    return FileError(Diagnostic("F010", f"a file of the finding `{folder}` is damaged", evidence=(said[0],), hint=hint))
-
-
-def folders(corpus: Path) -> Iterator[Path]:
-    """Every folder with a finding in a folder, by name.
-
-    Raises:
-        FileError: F001 there is none.
-    """
-    found = sorted(path.parent for path in corpus.rglob(RECORD))
-    if not found:
-        hint = "einsyn fuzz SPACE -o DIR writes one where it finds something"
-        raise FileError(Diagnostic("F001", f"there is no finding in `{corpus}`", hint=hint))
-    yield from found
 
 
 def arch_file(architecture: Architecture) -> str:

@@ -177,7 +177,7 @@ class Campaign:
         if any(f.kind == "hang" and contains(graph, f.pattern, len(f.ops)) for f in state.findings):
             # It would take the timeout to learn nothing.
             return state.counted(avoided=1), None
-        verdict, _ = try_case(child, lambda: case_of(graph, self.plan.seed + index), self.plan.against)
+        verdict, _ = try_case(child, lambda: case_of(graph, self.plan.seed_of(index)), self.plan.against)
         if verdict.disagreements:
             state = state.counted(failed=1)
             for disagreement in verdict.disagreements:

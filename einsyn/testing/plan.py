@@ -31,6 +31,10 @@ class Plan:
     memory: int | None = None
     max_tests: int = 1_000
 
+    def seed_of(self, index: int) -> int:
+        """The seed of the weights and inputs of network number `index`, never below 0."""
+        return (self.seed + index) % 2**63
+
     @classmethod
     def of(cls, against: Sequence[str], **options: Any) -> Plan:
         """A plan with the names of oracles as a command line gives them; torch is the reference of a single one.

@@ -124,7 +124,7 @@ class Reducer:
 
     def witness(self, runner: Runner, what: Disagreement, index: int) -> Witness:
         """What looks for a disagreement that network number `index` showed."""
-        return Witness(runner, what, self._plan.against[0], self._plan.seed + index)
+        return Witness(runner, what, self._plan.against[0], self._plan.seed_of(index))
 
     def reduce(
         self, child: Child, architecture: Architecture, witness: Witness
@@ -162,6 +162,7 @@ class Reducer:
             tests=tests,
             seed=witness.seed,
             timeout=self._plan.timeout,
+            memory=self._plan.memory,
             reproducible=reproducible,
             versions=versions(),
         )

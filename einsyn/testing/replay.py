@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from einsyn.testing.case import case_of
 from einsyn.testing.child import Child
-from einsyn.testing.finding import EINSYN, Finding, folders, read_case, read_finding, read_graph
+from einsyn.testing.finding import EINSYN, Finding
 from einsyn.testing.judge import examine
 from einsyn.testing.oracles import ORACLES
 from einsyn.testing.outcome import Outcome
+from einsyn.testing.stored import folders, read_case, read_finding, read_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +60,7 @@ def replay(corpus: Path, allowed: Sequence[str] = (), timeout: float | None = No
         elif any(name not in ORACLES and name not in allowed for name in names):
             yield Replayed(folder, finding, "skipped", f"needs --against {finding.oracle}")
         else:
-            with Child(names, finding.timeout if timeout is None else timeout) as child:
+            with Child(names, finding.timeout if timeout is None else timeout, finding.memory) as child:
                 yield _run_again(folder, finding, child, names)
 
 

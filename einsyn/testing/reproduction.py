@@ -30,6 +30,8 @@ import numpy as np
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 REFERENCE, SUSPECT, KIND = {reference!r}, {suspect!r}, {kind!r}
 TIMEOUT = {timeout!r}
+# Bytes that the suspect may take beyond what these need.
+MEMORY, LOADED = {memory!r}, {loaded!r}
 '''
 
 _COMMON: Final = """
@@ -111,7 +113,7 @@ def run_function(module, function):
 
 # What a script may consist of, and the packages that each part needs.
 PARTS: Final = {"torch": _TORCH, "onnxruntime": _RUNTIME, "reference": _REFERENCE, "function": _FUNCTION}
-_PACKAGES: Final = {"torch": "torch and onnx", "onnxruntime": "onnxruntime", "reference": "onnx"}
+_PACKAGES: Final = {"torch": ("torch", "onnx"), "onnxruntime": ("onnxruntime",), "reference": ("onnx.reference",)}
 
 _TAIL: Final = '''
 
@@ -148,9 +150,22 @@ def child():
     return ""
 
 
+def bound_memory():
+    import resource
+
+    sys.path.insert(0, os.getcwd())
+    for name in LOADED:
+        importlib.import_module(name)
+    with open("/proc/self/statm") as file:
+        loaded = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (loaded + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
 def main():
     if "--suspect" in sys.argv:
         try:
+            if KIND == "memory" and MEMORY is not None:
+                bound_memory()
             RUNS[SUSPECT]()
         except Exception as error:
             print("%s: %s" % (type(error).__name__, error))
@@ -179,6 +194,7 @@ def reproduction(
     kind: str,
     shapes: Sequence[tuple[int, ...]],
     timeout: float,
+    memory: int | None = None,
 ) -> str:
     """The text of a script that runs the suspect, beside the reference where there is something to compare.
 
@@ -189,11 +205,13 @@ def reproduction(
         kind: of the disagreement.
         shapes: of the outputs, as einsyn knows them.
         timeout: seconds until a hang is one.
+        memory: bytes that the suspect may take; None for no bound.
     """
     names = dict.fromkeys((reference, suspect))
     runs = {name: oracle(name).in_script() for name in names}
     parts = dict.fromkeys(part for part, _ in runs.values())
-    needs = " and ".join(dict.fromkeys(["numpy", *(_PACKAGES[part] for part in parts if part in _PACKAGES)]))
+    packages = dict.fromkeys(package for part in parts for package in _PACKAGES.get(part, ()))
+    needs = " and ".join(dict.fromkeys(["numpy", *(package.partition(".")[0] for package in packages)]))
     custom = [name.partition(":")[0] for name in names if name not in ORACLES]
     where = f"run it where `{custom[0]}` can be imported." if custom else "run it anywhere."
     head = _HEAD.format(
@@ -204,6 +222,8 @@ def reproduction(
         suspect=suspect,
         kind=kind,
         timeout=max(_LOADING, 3 * timeout) if kind == "hang" else None,
+        memory=memory,
+        loaded=[*packages, *custom],
     )
     listed = "\n".join(f"    {name!r}: lambda: {call}," for name, (_, call) in runs.items())
     tail = _TAIL.format(runs=listed, tolerance=TOLERANCE, shapes=[tuple(s) for s in shapes])

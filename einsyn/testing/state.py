@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import FileError
 from einsyn.files import read_text, replacing
 from einsyn.testing.coverage import Coverage
-from einsyn.testing.finding import Finding, read_finding, write_record
+from einsyn.testing.finding import Finding, write_record
+from einsyn.testing.stored import read_finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 STATE: Final = "run.json"
 # Unstable networks that are listed, and their characters: the state has to stay a file that can be read.
@@ -130,8 +131,10 @@ def read_state(folder: Path, identity: Mapping[str, Any]) -> tuple[State, Covera
         record: dict[str, Any] = json.loads(read_text(file, "the state of a run"))
         plan, coverage = record["plan"], Coverage.read(record["coverage"])
         counts: dict[str, Any] = record["totals"]
-        totals = Totals(**{**counts, "unstable_archs": tuple(counts["unstable_archs"])})
+        totals = Totals(unstable_archs=tuple(counts.pop("unstable_archs")), **counts)
         seen = {str(each["folder"]): int(each["seen"]) for each in record["findings"]}
+        if any(name != Path(name).name for name in seen):
+            raise ValueError(seen)  # a file that was sent here makes nobody read or write elsewhere
         changed = sorted(key for key, value in identity.items() if plan.get(key) != value)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise FileError(Diagnostic("F010", f"`{file}` is not the state of a run", hint="start anew")) from None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import resource
+import select
+import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from einsyn.testing.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
 
     from einsyn.testing.oracles import Oracle
 
@@ -33,18 +36,51 @@ def serve(connection: Connection[Any, Any]) -> None:
     known: dict[str, Oracle] = {name: oracle(name) for name in ("torch", *names)}
     _load(connection, {name: each for name, each in known.items() if each.forks})
     _one_thread()
+    # A byte comes here when a fork ends, so that one call can wait for that and for the other side to be gone.
+    ended, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.signal(signal.SIGCHLD, _noticed)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
     while True:
         process = os.fork()
         if process == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _load(connection, {name: each for name, each in known.items() if not each.forks})
             connection.send(os.getpid())
             _answer(connection, known, memory)
             os._exit(0)
-        _, status = os.waitpid(process, 0)
-        code = os.waitstatus_to_exitcode(status)
+        code = _exit_status(process, ended, connection)
         if code == 0:
             return
         connection.send(Outcome.ended(code))
+
+
+def _noticed(_number: int, _frame: FrameType | None) -> None:
+    """A signal without a handler would not write its byte."""
+
+
+def _exit_status(process: int, ended: int, connection: Connection[Any, Any]) -> int:
+    """Wait for a fork to end; where the other side is gone before, nobody is left whom it could answer, or hang for.
+
+    Args:
+        process: the fork.
+        ended: where a byte comes when it ends.
+        connection: to the process that started this one, which may have been killed.
+    """
+    events = select.poll()
+    events.register(ended, select.POLLIN)
+    events.register(connection.fileno(), 0)  # that it was closed is always told
+    while True:
+        ready = {descriptor for descriptor, _ in events.poll()}
+        if ended in ready:
+            os.read(ended, 100)
+        done, status = os.waitpid(process, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        if connection.fileno() in ready:
+            # The fork, what it has started, and this process; they are a session of their own.
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _load(connection: Connection[Any, Any], oracles: Mapping[str, Oracle]) -> None:
@@ -93,7 +129,7 @@ def _bound_memory(extra: int) -> None:
     """Let the process grow by so many bytes."""
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[0])
-    bound = pages * os.sysconf("SC_PAGE_SIZE") + extra
+    bound = min(pages * os.sysconf("SC_PAGE_SIZE") + extra, sys.maxsize)
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
         bound = min(bound, hard)

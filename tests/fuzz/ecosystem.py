@@ -55,6 +55,7 @@ SYSTEMS = {
     "onnx-shape-inference": System(("onnxruntime-off", "systems:inferred")),
     "onnx-version-converter": System(("onnxruntime-off", "systems:upgraded", "systems:downgraded")),
     "onnxslim": System(("onnxruntime-off", "systems:slimmed"), packages=("onnxslim",)),
+    "onnxsim": System(("onnxruntime-off", "systems:simplified"), packages=("onnxsim",)),
 }
 TIMEOUT = 60.0
 

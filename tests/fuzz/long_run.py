@@ -19,10 +19,11 @@ from typing import Any
 
 import einsyn
 from einsyn.testing.every_op import every_op_space
-from einsyn.testing.finding import RECORD, folders, read_finding
+from einsyn.testing.finding import RECORD
 from einsyn.testing.fuzz import Campaign
 from einsyn.testing.plan import Plan
 from einsyn.testing.state import STATE
+from einsyn.testing.stored import folders, read_finding
 from einsyn.testing.versions import versions
 
 HERE = Path(__file__).parent

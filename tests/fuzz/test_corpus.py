@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from einsyn.testing.finding import folders, read_case, read_finding
 from einsyn.testing.oracles import ORACLES
+from einsyn.testing.stored import folders, read_case, read_finding
 
 CORPUS = Path(__file__).parent / "corpus"
 FOLDERS = list(folders(CORPUS))

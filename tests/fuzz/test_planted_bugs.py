@@ -11,10 +11,10 @@ import planted
 import pytest
 
 import einsyn
-from einsyn.testing.finding import folders, read_finding
 from einsyn.testing.fuzz import Campaign
 from einsyn.testing.plan import Plan
 from einsyn.testing.replay import replay
+from einsyn.testing.stored import folders, read_finding
 
 # Function, what it does, operations to blame, networks that are tried.
 BUGS = [
