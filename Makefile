@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench mutants einspace fuzz full clean install
+.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem full clean install
 
 install: $(STAMP)
 
@@ -42,6 +42,12 @@ einspace: $(STAMP)
 # result is committed.
 fuzz: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/long_run.py
+
+# Generated networks in the tools around: onnxruntime's levels, torch.compile, and what takes and gives ONNX; ten
+# minutes each, the result is committed.
+ecosystem: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt onnxslim onnxsim
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/ecosystem.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -148,7 +148,7 @@ class Campaign:
             "slow": totals.slow,
             "findings": [finding.title for finding in self.findings],
             "coverage": self.coverage.summary(),
-            "versions": versions(),
+            "versions": versions(*self.plan.packages),
         }
 
     def save(self) -> None:

@@ -23,6 +23,7 @@ class Plan:
         timeout: seconds for one network in one oracle.
         memory: bytes that a run may take beyond what is loaded; None for no bound.
         max_tests: derivations tried to shrink one failure.
+        packages: those whose versions are recorded beside einsyn's own and those of torch and ONNX.
     """
 
     against: tuple[str, ...] = ("torch", "onnxruntime")
@@ -30,6 +31,7 @@ class Plan:
     timeout: float = 10.0
     memory: int | None = None
     max_tests: int = 1_000
+    packages: tuple[str, ...] = ()
 
     def seed_of(self, index: int) -> int:
         """The seed of the weights and inputs of network number `index`, never below 0."""

@@ -164,7 +164,7 @@ class Reducer:
             timeout=self._plan.timeout,
             memory=self._plan.memory,
             reproducible=reproducible,
-            versions=versions(),
+            versions=versions(*self._plan.packages),
         )
         return finding, smallest, case
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -42,7 +43,7 @@ class Replayed:
 
 
 def replay(corpus: Path, allowed: Sequence[str] = (), timeout: float | None = None) -> Iterator[Replayed]:
-    """Run every finding of a folder again, in a child process.
+    """Run every finding of a folder again, in a child process; those of one runtime share it.
 
     Args:
         corpus: a folder with findings, at any depth.
@@ -52,16 +53,23 @@ def replay(corpus: Path, allowed: Sequence[str] = (), timeout: float | None = No
     Raises:
         FileError: F001 there is no finding, F010 one is damaged.
     """
-    for folder in folders(corpus):
-        finding = read_finding(folder)
-        names = tuple(dict.fromkeys((finding.reference, finding.oracle)))
-        if finding.oracle == EINSYN:
-            yield _written_again(folder, finding)
-        elif any(name not in ORACLES and name not in allowed for name in names):
-            yield Replayed(folder, finding, "skipped", f"needs --against {finding.oracle}")
-        else:
-            with Child(names, finding.timeout if timeout is None else timeout, finding.memory) as child:
-                yield _run_again(folder, finding, child, names)
+    with ExitStack() as open_:
+        children: dict[object, Child] = {}
+        for folder in folders(corpus):
+            finding = read_finding(folder)
+            names = tuple(dict.fromkeys((finding.reference, finding.oracle)))
+            if finding.oracle == EINSYN:
+                yield _written_again(folder, finding)
+                continue
+            if any(name not in ORACLES and name not in allowed for name in names):
+                yield Replayed(folder, finding, "skipped", f"needs --against {finding.oracle}")
+                continue
+            key = names, finding.timeout if timeout is None else timeout, finding.memory
+            if key not in children:
+                # Those of another runtime are not needed any more.
+                open_.close()
+                children = {key: open_.enter_context(Child(*key))}
+            yield _run_again(folder, finding, children[key], names)
 
 
 def _run_again(folder: Path, finding: Finding, child: Child, names: Sequence[str]) -> Replayed:

@@ -26,7 +26,6 @@ import einsyn
 from einsyn.testing.every_op import every_op_space
 from einsyn.testing.fuzz import Campaign
 from einsyn.testing.plan import Plan
-from einsyn.testing.versions import versions
 
 RESULT = HERE.parents[1] / "benchmarks" / "results" / "ecosystem.json"
 
@@ -67,7 +66,7 @@ def run_one(name: str, minutes: float, folder: Path) -> dict[str, Any]:
     space = folder / "every.lark"
     space.parent.mkdir(parents=True, exist_ok=True)
     space.write_text(every_op_space(), encoding="utf-8")
-    plan = Plan.of(system.against, timeout=TIMEOUT, max_tests=system.max_tests)
+    plan = Plan.of(system.against, timeout=TIMEOUT, max_tests=system.max_tests, packages=system.packages)
     campaign = Campaign(einsyn.load(space), plan, place, limits=system.limits)
     shown = time.monotonic()
 
@@ -80,7 +79,7 @@ def run_one(name: str, minutes: float, folder: Path) -> dict[str, Any]:
     campaign.run(seconds=60 * minutes, progress=progress)
     known = explained()
     new = [finding.title for finding in campaign.findings if finding.key not in known]
-    return {"minutes": minutes, **campaign.summary(), "unexplained": new, "versions": versions(*system.packages)}
+    return {"minutes": minutes, **campaign.summary(), "unexplained": new}
 
 
 def main() -> int:
