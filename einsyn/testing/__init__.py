@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from einsyn.testing.rewrite_contract import check_rewrite
     from einsyn.testing.space_contract import check_space
     from einsyn.testing.strategies import architectures, derivations, mutations
+    from einsyn.testing.strategy_contract import check_strategy
 
 __all__ = [
     "ContractError",
@@ -37,6 +38,7 @@ __all__ = [
     "check_op",
     "check_rewrite",
     "check_space",
+    "check_strategy",
     "derivations",
     "every_op_space",
     "grammar_texts",
@@ -56,6 +58,7 @@ _HOME = {
     "rewrite_contract": ("check_rewrite",),
     "space_contract": ("check_space",),
     "strategies": ("architectures", "derivations", "mutations"),
+    "strategy_contract": ("check_strategy",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -1,0 +1,73 @@
+"""New architectures from those that are known: what every population and every climb proposes with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from einsyn.sampling import Sampler
+from einsyn.search.choices import RandomChoices
+from einsyn.search.moves.crossover import Crossover
+from einsyn.search.strategy import Draft
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from einsyn.architecture import Architecture
+    from einsyn.search.moves.mixture import Mixture
+    from einsyn.search.moves.move import Edit
+    from einsyn.search.views import View, Views
+
+# Draws in a row that give nothing new before there is taken to be nothing.
+TRIES: Final = 300
+
+
+class Variation:
+    """Draws what has not been proposed before; networks with one canonical form are one.
+
+    Args:
+        views: the space, under the limits of the search.
+        moves: what changes an architecture.
+        random: where all randomness comes from.
+        crossover: with which probability a change takes from a second parent, where there is one.
+    """
+
+    def __init__(self, views: Views, moves: Mixture, random: Random, crossover: float = 0.0) -> None:
+        self.views = views
+        self.moves = moves
+        self.choices = RandomChoices(random)
+        self.crossover = crossover
+        self._sampler = Sampler(views.space, random.getrandbits(64), views.limits)
+        self._seen: set[str] = set()
+
+    def is_new(self, architecture: Architecture) -> bool:
+        """Whether an architecture has not been met; from now on it has."""
+        before = len(self._seen)
+        self._seen.add(architecture.canonical)
+        return len(self._seen) > before
+
+    def fresh(self) -> Draft | None:
+        """A draw from the space; None where nothing new comes up."""
+        for _ in range(TRIES):
+            found = next(self._sampler)
+            if self.is_new(found):
+                return Draft(found)
+        return None
+
+    def child(self, view: View, parent: int, mate: tuple[View, int] | None = None) -> Draft | None:
+        """An architecture that is one change away from another; None where nothing new comes up.
+
+        Args:
+            view: the other.
+            parent: the number of its proposal.
+            mate: a second parent with its number.
+        """
+        for _ in range(TRIES):
+            if mate is not None and self.choices.happens(self.crossover):
+                move, parents = Crossover(mate[0]), (parent, mate[1])
+                edit: Edit | None = move.propose(view, self.choices)
+            else:
+                (move, edit), parents = self.moves.propose(view, self.choices), (parent,)
+            found = None if edit is None or edit.child is view else edit.child.architecture
+            if found is not None and self.is_new(found):
+                return Draft(found, parents, move.name)
+        return None
