@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
+from torch._decomp import get_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
@@ -13,12 +14,24 @@ if TYPE_CHECKING:
 
 # One unit in the last place of a number with 24 bits.
 ROUNDING: Final = 2.0**-23
+# Operations that take away a mean of their own, in several steps. As one step their results would have a mean of zero
+# whatever the noise; rounded, they have not: of a constant, rounding of the mean is all that is left, everywhere alike.
+_aten: Any = torch.ops.aten
+_STEPS: Final = get_decompositions(
+    [
+        _aten.native_group_norm.default,
+        _aten.native_layer_norm.default,
+        _aten.native_group_norm_backward.default,
+        _aten.native_layer_norm_backward.default,
+    ]
+)
 
 
 class RoundingNoise(TorchDispatchMode):
     """Every operand of every operation that computes something is multiplied by `1 + ROUNDING * u`, u in [-1, 1].
 
-    Noise on the operands, rather than on results, also shows what cancels inside of sums and products.
+    Noise on the operands, rather than on results, also shows what cancels inside of sums and products. Normalisations
+    are several operations here.
 
     Args:
         seed: of a generator of its own.
@@ -32,6 +45,10 @@ class RoundingNoise(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run an operation on noisy operands; views and what writes in place get the tensors themselves."""
+        steps: Any = _STEPS.get(func)
+        if steps is not None:
+            with self:
+                return steps(*args, **(kwargs or {}))
         if any(given.alias_info is not None for given in func._schema.arguments):
             return func(*args, **(kwargs or {}))
         return func(*tree_map(self._noisy, args), **tree_map(self._noisy, dict(kwargs or {})))
