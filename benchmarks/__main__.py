@@ -6,12 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import building, deep, exporting, sampling, startup, testing
+from benchmarks import building, deep, exporting, sampling, spaces, startup, testing
 from benchmarks.measure import machine, say
 
 BENCHMARKS = {
     "startup": startup.run,
     "sampling": sampling.run,
+    "spaces": spaces.run,
     "deep": deep.run,
     "building": building.run,
     "exporting": exporting.run,

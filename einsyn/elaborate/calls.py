@@ -14,6 +14,7 @@ from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
 from einsyn.elaborate.code import MISSING, Code, Opcode
 from einsyn.elaborate.frames import Frame, Types
 from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.plain import recall
 from einsyn.elaborate.tape import Mark
 from einsyn.elaborate.tensors import with_number
 from einsyn.elaborate.values import (
@@ -145,9 +146,9 @@ class Calls:
         except Mismatch as m:
             raise Infeasible.of(m, origin, span) from None
 
-    def burn(self) -> None:
-        """Count an evaluation step; so that what emits nothing ends too."""
-        self.fuel -= 1
+    def burn(self, steps: int = 1) -> None:
+        """Count evaluation steps; so that what emits nothing ends too."""
+        self.fuel -= steps
         if self.fuel < 0:
             raise Infeasible("L007", "the definitions run for too many steps", "raise max_ops, or repeat less often")
 
@@ -224,7 +225,12 @@ class Calls:
                 given.pop()
             f = Macro(f.code, tuple(given))
         if isinstance(f, Macro):
-            return self._bind(f, args, named, origin, span)
+            made = self._bind(f, args, named, origin, span)
+            found = recall(f.code, made, self.fuel, self.trace.values) if made.__class__ is Frame else None
+            if found is None:
+                return made
+            self.burn(found[1])
+            return found[0]
         if isinstance(f, Combinator):
             if len(args) < f.minimum or (f.maximum is not None and len(args) > f.maximum) or named:
                 raise Infeasible("V006", f"`{f.name}` is given {len(args)} arguments", f.usage, origin, span)

@@ -65,6 +65,7 @@ class Code:
 
     __slots__ = (
         "instructions",
+        "known",
         "name",
         "required",
         "rest",
@@ -97,6 +98,8 @@ class Code:
         self.template: list[object] = []
         # What it emitted when applied to plain values, by values and tensor types.
         self.tapes: dict[object, Any] = {}
+        # What it gave for plain values, if it takes no tensors: the value, and how many steps it ran for.
+        self.known: dict[object, tuple[Any, int]] = {}
 
     def usage(self) -> str:
         """The head of the definition: `block(width, stride=...)(x)`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
+    from einsyn.elaborate.plain import Plain
     from einsyn.elaborate.values import Bound, Deferred
     from einsyn.ir.types import TensorType
 
@@ -16,10 +17,10 @@ class Frame:
     """A definition being run.
 
     `store` is the lazy value that its result belongs to, if any; `taped` is the arrow whose application to `args`
-    it is, where what it emits since `mark` is to be kept.
+    it is, where what it emits since `mark` is to be kept. `plain` says whose result it is to be kept as, if any.
     """
 
-    __slots__ = ("args", "dst", "instructions", "mark", "origin", "parent", "pc", "regs", "store", "taped")
+    __slots__ = ("args", "dst", "instructions", "mark", "origin", "parent", "pc", "plain", "regs", "store", "taped")
 
     def __init__(self, instructions: tuple[Any, ...], regs: list[Any], origin: Choice | None) -> None:
         self.instructions = instructions
@@ -29,4 +30,5 @@ class Frame:
         self.dst = 0
         self.parent: Frame | None = None
         self.store: Choice | Deferred | None = None
+        self.plain: Plain | None = None
         self.taped: Choice | Deferred | Bound | None = None

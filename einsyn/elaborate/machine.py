@@ -205,6 +205,8 @@ class Machine(Calls):
                     parent = frame.parent
                     if frame.taped is not None:
                         self.keep(frame, value)
+                    if frame.plain is not None:
+                        frame.plain.keep(value, self.fuel, self.trace.values)
                     if frame.store is not None:
                         frame.store.denotation = value
                     elif parent is not None:

@@ -32,6 +32,16 @@ class Tensor:
 _PLAIN = frozenset((int, float, str, bool, type(None), object))
 
 
+def is_plain(value: Value) -> bool:
+    """Whether a value is its own key: a scalar, nothing, an operation or a primitive, or a list of integers."""
+    kind = value.__class__
+    return (
+        kind in _PLAIN
+        or isinstance(value, Op | type)
+        or (kind is tuple and all([item.__class__ is int for item in value]))
+    )
+
+
 class Macro:
     """A definition as a first-class value, with leading arguments that are already there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from torch._decomp import get_decompositions
+from torch import _decomp
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
@@ -17,7 +17,8 @@ ROUNDING: Final = 2.0**-23
 # Operations that take away a mean of their own, in several steps. As one step their results would have a mean of zero
 # whatever the noise; rounded, they have not: of a constant, rounding of the mean is all that is left, everywhere alike.
 _aten: Any = torch.ops.aten
-_STEPS: Final = get_decompositions(
+_decompositions: Any = _decomp
+_STEPS: Final[dict[Any, Any]] = _decompositions.get_decompositions(
     [
         _aten.native_group_norm.default,
         _aten.native_layer_norm.default,
@@ -45,7 +46,7 @@ class RoundingNoise(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run an operation on noisy operands; views and what writes in place get the tensors themselves."""
-        steps: Any = _STEPS.get(func)
+        steps = _STEPS.get(func)
         if steps is not None:
             with self:
                 return steps(*args, **(kwargs or {}))
