@@ -55,6 +55,8 @@ class DomainBuilder:
                 )
                 return None
             seen.add(text)
+        if named and not self._spelled(shape.texts, terminal.span):
+            return None
         if pragmas.shares:
             weights = self._weights(terminal, pragmas.shares, len(shape.texts))
             return None if weights is None else ListDomain(shape.texts, weights)
@@ -128,8 +130,18 @@ class DomainBuilder:
 
     def _one_of(self, pragma: DomainPragma) -> Domain | None:
         texts = [t for part in pragma.parts for t in part.texts]
-        as_float = is_float_terminal(texts)
+        if not self._spelled(texts, pragma.span):
+            return None
         for number, text in enumerate(texts):
+            if text in texts[:number]:
+                self._report.error("G085", f"the text `{text}` is declared twice", pragma.span, "leave one of them out")
+                return None
+        return ListDomain(texts, drawable=len(pragma.parts[0].texts))
+
+    def _spelled(self, texts: Sequence[str], span: Span) -> bool:
+        """Whether the numbers among texts are in their one spelling."""
+        as_float = is_float_terminal(texts)
+        for text in texts:
             wanted = text
             if as_float:
                 wanted = canonical_decimal(text)
@@ -139,13 +151,10 @@ class DomainBuilder:
                 wanted = "0"
             if wanted != text:
                 self._report.error(
-                    "G086", f"`{text}` is not the canonical spelling of a number", pragma.span, f"write `{wanted}`"
+                    "G086", f"`{text}` is not the canonical spelling of a number", span, f"write `{wanted}`"
                 )
-                return None
-            if text in texts[:number]:
-                self._report.error("G085", f"the text `{text}` is declared twice", pragma.span, "leave one of them out")
-                return None
-        return ListDomain(texts, drawable=len(pragma.parts[0].texts))
+                return False
+        return True
 
     def _range(self, kind: str, part: DomainPart) -> RangeDomain | None:
         assert part.low is not None

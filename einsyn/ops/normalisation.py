@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class BatchNorm(Op, name="batch_norm"):
     """`(x - mean) / sqrt(var + eps) * weight + bias` per channel.
 
-    Mean and variance are those of the batch while training and running averages (momentum 0.1) afterwards.
+    Mean and variance are those of the batch while training and running averages (momentum 0.1) afterwards. Training
+    needs more than one value of each channel: torch refuses a batch of one where the image is 1 x 1.
     Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may be open.
     Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
     Buffers: running mean and variance, and the number of batches seen.
@@ -207,9 +208,16 @@ class OverGroups(Op):
         (x,) = ctx.types
         eps = "" if self.eps == 1e-5 else f", eps={self.eps!r}"
         if not self.affine:
-            return f"nn.functional.group_norm({ctx.inputs[0]}, {self.count(x)}{eps})"
+            owner = "torch" if self._is_single(x) else "nn.functional"
+            return f"{owner}.group_norm({ctx.inputs[0]}, {self.count(x)}{eps})"
         layer = ctx.layer(f"nn.GroupNorm({self.count(x)}, {x.size('c')}{eps})")
+        if self._is_single(x):
+            return f"torch.group_norm({ctx.inputs[0]}, {self.count(x)}, {layer}.weight, {layer}.bias{eps})"
         return f"{layer}({ctx.inputs[0]})"
+
+    def _is_single(self, x: TensorType) -> bool:
+        """Whether each group is one element, which torch's layer refuses in a batch of one."""
+        return x.size("c") == self.count(x) and all(n == 1 for n in x.sizes[1:])
 
     def onnx(self, ctx: OnnxContext) -> str:
         """An InstanceNormalization of `[B, groups, rest]`, back in shape, scaled and shifted."""
@@ -229,8 +237,9 @@ class OverGroups(Op):
 class GroupNorm(OverGroups, name="group_norm"):
     """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over a group of channels and all places.
 
-    One group is layer normalisation over the whole image. Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may
-    be open. Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
+    One group is layer normalisation over the whole image. A group of one element becomes its bias: nothing before it
+    learns. Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may be open.
+    Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
     MACs: 0. Errors: T003 open number of channels, T011 no image, T016 channels do not divide into groups.
     Source: Wu & He, ECCV 2018 (arXiv:1803.08494); torch.nn.GroupNorm; ONNX InstanceNormalization.
     """
@@ -254,6 +263,7 @@ class GroupNorm(OverGroups, name="group_norm"):
 class InstanceNorm(OverGroups, name="instance_norm"):
     """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over the places of one channel.
 
+    An image of 1 x 1 becomes the bias: nothing before it learns.
     Shapes: `c h w -> c h w` and `c l -> c l`; spatial sizes may be open.
     Parameters: `weight` (ones) and `bias` (zeros) of size c, none with `affine=false`.
     MACs: 0. Errors: T003 open number of channels, T011 no image.

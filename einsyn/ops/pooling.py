@@ -40,9 +40,11 @@ class Pool(Op):
         for axis, k, s, p in zip(spatial, *self._windows(len(spatial)), strict=True):
             if 2 * p > k:
                 raise Mismatch("T024", f"padding {p} of `{self.name}` is more than half of kernel {k}")
-            places = slide(self, x, axis, k, s, p)
+            room = x.size(axis) + 2 * p
+            # One window that hangs over the end by less than its stride, where none fits.
+            places = 0 if self.ceil_mode and k - s < room < k else slide(self, x, axis, k, s, p)
             # One window more if the last leaves something over; it must start before the border on the right.
-            more = self.ceil_mode and (places - 1) * s + k < x.size(axis) + 2 * p and places * s < x.size(axis) + p
+            more = self.ceil_mode and (places - 1) * s + k < room and places * s < x.size(axis) + p
             sizes.append(places + more)
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
 
@@ -86,7 +88,8 @@ class MaxPool(Pool, name="max_pool"):
     """The largest element of each window of each channel; the border never wins.
 
     Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
-    with `ceil_mode` rounded up where the last window still starts before the border on the right.
+    with `ceil_mode` rounded up where the last window still starts before the border on the right. A window may then be
+    larger than the image, by less than the stride.
     MACs: 0. Errors: T011 no image, T003 open spatial size, T005 sizes per axis, T015 the window does not fit,
     T024 padding beyond half of the kernel.
     Source: torch.nn.MaxPool1d and MaxPool2d; ONNX MaxPool.
@@ -111,13 +114,15 @@ class MaxPool(Pool, name="max_pool"):
         yield cls.configure(3, 2, ceil_mode=True), (IMAGE,)
         yield cls.configure((2, 3), 3, 1, ceil_mode=True), (IMAGE,)
         yield cls.configure(2, 4, 1, True), (SIGNAL,)
+        yield cls.configure((10, 2), 2, ceil_mode=True), (IMAGE,)
 
 
 class AvgPool(Pool, name="avg_pool"):
     """The mean of each window of each channel, with or without the zeros of the border.
 
     Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
-    with `ceil_mode` rounded up where the last window still starts before the border on the right.
+    with `ceil_mode` rounded up where the last window still starts before the border on the right. A window may then be
+    larger than the image, by less than the stride.
     MACs: 0. Errors: T011 no image, T003 open spatial size, T005 sizes per axis, T015 the window does not fit,
     T024 padding beyond half of the kernel.
     Source: torch.nn.AvgPool1d and AvgPool2d; ONNX AveragePool.

@@ -58,6 +58,7 @@ SPACES = [
     Wrong("unknown pragma", "G043", 3, 'start: "a" -> relu //@ prob 0.5'),
     Wrong("domain backwards", "G084", 4, 'start: "l" W -> linear\nW: /[0-9]+/ //@ int 9..3'),
     Wrong("text not canonical", "G086", 4, 'start: "l" W -> leaky_relu\nW: /[0-9.]+/ //@ one_of 0.10 0.5'),
+    Wrong("literal not canonical", "G086", 4, 'start: "l" W -> leaky_relu\nW: "0.10" | "0.5"'),
     Wrong("weights of another number", "G083", 4, 'start: "l" W -> linear\nW: "1" | "2" //@ p 0.1 0.2 0.7'),
     # Directives.
     Wrong("unknown directive", "G047", 3, '//@ inputs x f32[B, d:3]\nstart: "a" -> relu'),
