@@ -57,7 +57,12 @@ def _record(side: Side) -> dict[str, Any]:
 
 def _for_people(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:
     def line(name: str, first: str, second: str) -> str:
-        return f"{name:26}{first:>24}{second:>24}"
+        return f"{name:26}{first:>24}{second:>25}"
+
+    def number(count: Any) -> str:
+        """A count in full, or where it has more digits than a column, its first ones."""
+        digits = str(count)
+        return digits if len(digits) < 24 or not digits.isdigit() else f"{digits[0]}.{digits[1:4]}e{len(digits) - 1}"
 
     def cost(record: dict[str, Any], key: str, part: str) -> str:
         return f"{record[key][part]:,.0f}" if record[key] else "-"
@@ -65,7 +70,7 @@ def _for_people(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:
     yield line("", a["space"], b["space"])
     yield line("productions", str(a["productions"]), str(b["productions"]))
     yield line("expected size", f"{a['expected_size']:.6g}", f"{b['expected_size']:.6g}")
-    yield line("derivations", str(a["count"]), str(b["count"]))
+    yield line("derivations", number(a["count"]), number(b["count"]))
     yield line("looked at", *[("all of them" if r["exact"] else f"{r['draws']} draws") for r in (a, b)])
     yield line("well typed", f"{a['well_typed']:.1%}", f"{b['well_typed']:.1%}")
     for key, name in (("params", "parameters"), ("macs", "MACs")):

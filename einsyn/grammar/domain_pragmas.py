@@ -55,7 +55,8 @@ class DomainBuilder:
                 )
                 return None
             seen.add(text)
-        if named and not self._spelled(shape.texts, terminal.span):
+        # A literal may be an integer among floats, or digits that are a word.
+        if named and not self._spelled([text for text in shape.texts if is_decimal(text)], terminal.span):
             return None
         if pragmas.shares:
             weights = self._weights(terminal, pragmas.shares, len(shape.texts))

@@ -69,3 +69,10 @@ def test_diff(einsyn: Command) -> None:
     assert all("tanh" in text for text in b["alone"])
     shown = einsyn("diff", "space.lark", "other.lark", "-n", "20")
     assert shown.out.splitlines()[0].split() == ["space.lark", "other.lark"]
+
+
+def test_columns_stay_apart(einsyn: Command) -> None:
+    names = ("nasbench201", "hierarchical_nasbench201")
+    lines = einsyn("diff", *names, "-n", "2").out.splitlines()
+    assert lines[0].split() == [*names]
+    assert [line.split() for line in lines if line.startswith("derivations")] == [["derivations", "15625", "7.029e375"]]
