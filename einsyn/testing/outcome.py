@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,15 +38,6 @@ class Outcome:
     def of(cls, results: Results) -> Outcome:
         """The outcome of a run that ended."""
         return cls(outputs=tuple(results.outputs), gradients=results.gradients)
-
-    @classmethod
-    def ended(cls, code: int) -> Outcome:
-        """The outcome of a run whose process ended, with an exit status or, below 0, by a signal."""
-        try:
-            how = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
-        except ValueError:
-            how = f"signal {-code}"
-        return cls(status="crash", exception=how)
 
     @property
     def summary(self) -> str:
