@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from einsyn.evaluate.codes import EVALUATION_CODES, RUN_CODES
 from einsyn.grammar.codes import CODES as GRAMMAR_CODES
 from einsyn.ir.codes import BACKEND_CODES, TEXT_CODES, TYPE_CODES
 from einsyn.rewrite.codes import CODES as REWRITE_CODES
@@ -15,10 +16,12 @@ FAMILIES: Final[dict[str, str]] = {
     "A": "the text of an architecture",
     "B": "backends: torch and ONNX",
     "D": "definitions, and what alternatives denote",
+    "E": "objectives, data sets and recipes",
     "F": "files",
     "G": "the grammar of a space and its pragmas and directives",
     "I": "the text form of the graph",
     "L": "limits",
+    "Q": "searches and their runs",
     "R": "rewriting",
     "S": "sampling",
     "T": "tensor types",
@@ -141,6 +144,8 @@ TABLES: Final[tuple[dict[str, str], ...]] = (
     SAMPLING_CODES,
     REWRITE_CODES,
     FILE_CODES,
+    EVALUATION_CODES,
+    RUN_CODES,
     USAGE_CODES,
     INTERNAL_CODES,
 )

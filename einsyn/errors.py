@@ -53,3 +53,11 @@ class UsageError(EinsynError):
 
 class BackendError(EinsynError):
     """A backend cannot do what was asked (B...)."""
+
+
+class DataError(EinsynError):
+    """A data set, a recipe or a table is wrong, or does not fit the space (E...)."""
+
+
+class RunError(EinsynError):
+    """A run of a search cannot be started, continued or read (Q...)."""

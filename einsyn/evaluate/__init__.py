@@ -1,0 +1,1 @@
+"""Objectives: what a search asks of an architecture, from counted costs to a training."""

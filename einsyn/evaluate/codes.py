@@ -1,0 +1,28 @@
+"""Codes of what can be wrong with objectives, data sets and recipes, and with runs of a search."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVALUATION_CODES: Final[dict[str, str]] = {
+    "E001": "there is no objective of that name, or it lacks what comes after its colon",
+    "E002": "a recipe has an unknown setting, or a value of the wrong kind or out of range",
+    "E003": "a data set cannot be read, or lacks arrays",
+    "E004": "a data set does not fit the space",
+    "E005": "a table of results is damaged, or has no such columns",
+    "E006": "a function cannot be imported",
+    "E007": "a requirement is not of the form NAME<NUMBER, or names nothing that is known",
+}
+
+RUN_CODES: Final[dict[str, str]] = {
+    "Q001": "a folder holds a run already",
+    "Q002": "a folder holds no run, or a damaged one",
+    "Q003": "another process is working on a run",
+    "Q004": "what is to go on is another search than the one that is stored",
+    "Q005": "a run cannot be written",
+    "Q006": "a run has no such evaluation",
+    "Q007": "there is no strategy of that name, or it has no such option",
+    "Q008": "a worker of a run cannot start",
+    "Q009": "an evaluation that is done again gives other values",
+    "Q010": "no evaluation of a run gave a value",
+}

@@ -1,0 +1,172 @@
+"""Makes a data set fit a space: the space's input from the data, or the data for the space's input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from einsyn.evaluate.data import Data, Part
+    from einsyn.ir.types import TensorType
+    from einsyn.space import Space
+
+    Array = np.ndarray[Any, Any]
+
+# Channels of images that may stand behind height and width.
+_COLOURS = (1, 3, 4)
+
+
+class Examples(NamedTuple):
+    """A part of a data set as tensors.
+
+    Args:
+        x: `[N, ...]` as the space's input, standardised unless they are tokens.
+        y: `[N, ...]`, i64 for classes, f32 for numbers, which are standardised too.
+    """
+
+    x: Tensor
+    y: Tensor
+
+
+class Fitted(NamedTuple):
+    """A data set that fits a space; as `Data`."""
+
+    train: Examples
+    valid: Examples
+    test: Examples | None
+    classes: int
+
+
+def natural_input(data: Data, declared: TensorType) -> str | None:
+    """The input type of the declared kind that takes the examples as they are, as `--input` takes it.
+
+    None where examples have no form of that kind; `fit` will say why.
+    """
+    shape = data.train.x.shape[1:]
+    kind = declared.kind
+    if kind == "image2d" and len(shape) in (2, 3):
+        c, h, w = _image(shape)
+        return f"c:{c},h:{h},w:{w}"
+    if kind == "image1d" and len(shape) in (1, 2):
+        return f"c:{shape[0] if len(shape) == 2 else 1},l:{shape[-1]}"
+    if kind == "sequence" and len(shape) in (1, 2):
+        return f"s:{shape[0]},d:{shape[1] if len(shape) == 2 else 1}"
+    if kind == "vector":
+        size = 1
+        for n in shape:
+            size *= n
+        return f"d:{size}"
+    if kind == "tokens" and len(shape) == 1:
+        return f"t:{shape[0]}"
+    return None
+
+
+def fit(data: Data, space: Space, *, standardise: bool = True) -> Fitted:
+    """The data set as tensors of the space's input and output.
+
+    Images are resized (bilinear) and signals too (linear), one channel is repeated, anything is flattened for a vector.
+
+    Raises:
+        DataError: E004 it cannot be made to fit.
+    """
+    torch = import_torch()
+
+    if len(space.inputs) != 1:
+        _refuse(data, f"`{space.name}` has {len(space.inputs)} inputs", "train with python:module:function")
+    declared = space.inputs[0][1]
+    _check_output(data, space)
+    parts = [data.train, data.valid, *([data.test] if data.test else [])]
+    xs = [_examples(data, part, declared) for part in parts]
+    if declared.kind != "tokens" and standardise:
+        # By channel or feature, over all else, with what the training part says.
+        axes = (0, *range(2, xs[0].ndim)) if declared.kind in ("image2d", "image1d") else tuple(range(xs[0].ndim - 1))
+        mean = xs[0].mean(axes, keepdim=True)
+        deviation = xs[0].std(axes, keepdim=True, correction=0)
+        deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
+        xs = [(x - mean) / deviation for x in xs]
+    ys: list[Any] = [
+        torch.from_numpy(part.y.copy()).to(torch.int64 if data.classes else torch.float32) for part in parts
+    ]
+    if not data.classes and standardise:
+        deviation = ys[0].std(0, correction=0)
+        ys = [(y - ys[0].mean(0)) / torch.where(deviation > 0, deviation, torch.ones_like(deviation)) for y in ys]
+    found = [Examples(x.contiguous(), y) for x, y in zip(xs, ys, strict=True)]
+    return Fitted(found[0], found[1], found[2] if len(found) > 2 else None, data.classes)
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(shape) == 2:
+        return (1, *shape)
+    if shape[2] in _COLOURS and shape[0] not in _COLOURS:
+        return shape[2], shape[0], shape[1]
+    return shape[0], shape[1], shape[2]
+
+
+def _examples(data: Data, part: Part, declared: TensorType) -> Tensor:
+    torch = import_torch()
+    from torch.nn import functional
+
+    wanted = declared.sizes
+    shape = part.x.shape[1:]
+    kind = declared.kind
+    natural = natural_input(data, declared)
+    if natural is None or not all(isinstance(n, int) for n in wanted):
+        _refuse(data, f"examples of shape {list(shape)} are no {declared}", "write the input with --input")
+    if kind == "tokens":
+        if part.x.dtype.kind not in "iu":
+            _refuse(data, f"the input is tokens, and the examples are {part.x.dtype}", "tokens are whole numbers")
+        x = torch.from_numpy(part.x.astype("int64"))
+    else:
+        x = torch.from_numpy(part.x.astype("float32"))
+        if kind == "image2d" and _image(shape) != (shape if len(shape) == 3 else (1, *shape)):
+            x = x.permute(0, 3, 1, 2)
+        x = x.reshape(len(x), *[int(size.partition(":")[2]) for size in natural.split(",")])
+        if kind in ("image2d", "image1d"):
+            if x.shape[1] == 1 and wanted[0] != 1:
+                x = x.expand(-1, int(wanted[0]), *x.shape[2:])
+            sides = [int(n) for n in wanted[1:]]
+            if list(x.shape[2:]) != sides and x.shape[1] == wanted[0]:
+                x = functional.interpolate(
+                    x, sides, mode="bilinear" if kind == "image2d" else "linear", antialias=kind == "image2d"
+                )
+    if tuple(x.shape[1:]) != wanted:
+        _refuse(
+            data, f"examples of shape {list(shape)} do not fit {declared}", f"--input {natural} takes them as they are"
+        )
+    return x
+
+
+def _check_output(data: Data, space: Space) -> None:
+    """That the declared output, if any, has a place for each class or number."""
+    if space.output is None:
+        return
+    sizes = dict(zip(space.output.axes, space.output.sizes, strict=True))
+    if data.classes:
+        axis = class_axis(space.output)
+        if sizes[axis] != data.classes:
+            _refuse(data, f"{data.classes} classes, and the output is {space.output}", f"--set classes={data.classes}")
+        places = [n for name, n in sizes.items() if name != axis]
+    else:
+        places = list(sizes.values())
+    shape = list(data.train.y.shape[1:])
+    if shape != places and not (not data.classes and not shape and places == [1]):
+        _refuse(
+            data,
+            f"targets have the shape {shape}, and the output is {space.output}",
+            "a parameter of the space may set it",
+        )
+
+
+def class_axis(output: TensorType) -> str:
+    """The axis of an output that has a place for each class: channels of an image, else the last."""
+    return "c" if "c" in output.axes else output.axes[-1]
+
+
+def _refuse(data: Data, problem: str, hint: str) -> NoReturn:
+    raise DataError(Diagnostic("E004", f"the data set `{data.name}`: {problem}", hint=hint))

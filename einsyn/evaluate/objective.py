@@ -1,0 +1,140 @@
+"""What an objective is, and one evaluation with all that can go wrong in it."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+
+from einsyn.evaluate.randomness import contained
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from einsyn.architecture import Architecture
+    from einsyn.space import Space
+
+# How an evaluation fails: no finite number, no answer in time, out of memory, the process died, an exception; nothing
+# is known of the architecture; it does not meet a requirement.
+FailureKind = Literal["nan", "timeout", "memory", "crash", "exception", "missing", "refused"]
+
+# Characters of a failure's message that are kept.
+_MESSAGE: Final = 2_000
+
+
+class EvaluationError(Exception):
+    """An evaluation has no value; recorded, and no end of a search.
+
+    Args:
+        kind: how it failed.
+        message: in words.
+    """
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        self.kind: FailureKind = kind
+        self.message = message
+        super().__init__(message)
+
+
+class Objective(ABC):
+    """Gives an architecture a number. Everything it needs is in its fields, so that it can be sent to a worker.
+
+    Args:
+        maximise: whether more is better; by default what `better` says.
+    """
+
+    # Whether more is better, unless told otherwise.
+    better: ClassVar[Literal["more", "less"]] = "more"
+    # Whether equal architectures and seeds give equal numbers.
+    deterministic: ClassVar[bool] = True
+    # Whether it takes no time and cannot fail in any way that ends a process.
+    light: ClassVar[bool] = False
+    # Whether other work on the machine changes it.
+    alone: ClassVar[bool] = False
+    # Whether it is the same for all networks of one canonical form, not only for one text.
+    of_function: ClassVar[bool] = False
+
+    def __init__(self, maximise: bool | None = None) -> None:
+        self.maximise = self.better == "more" if maximise is None else maximise
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is called on the command line and in results."""
+
+    @property
+    def looks_at(self) -> str | None:
+        """The data set whose examples it looks at, if any."""
+        return None
+
+    @abstractmethod
+    def evaluate(self, architecture: Architecture, seed: int) -> float:
+        """The number of an architecture.
+
+        Args:
+            architecture: well typed.
+            seed: of everything random in it. torch's, numpy's and Python's own generators are seeded with it too, and
+                are afterwards as they were before.
+
+        Raises:
+            EvaluationError: it has none, and how that came about.
+        """
+
+    def prepare(self, space: Space) -> None:  # noqa: B027  # there is something to do for some only
+        """Read what is needed, and check that it fits the space; called once before evaluations.
+
+        Raises:
+            DataError: it does not.
+        """
+
+    def recipe(self) -> dict[str, Any]:
+        """All that the number depends on beside architecture and seed, for the record of a run; fit for JSON."""
+        return {"objective": self.name, "maximise": self.maximise}
+
+    def score(self, value: float) -> float:
+        """The number as a strategy wants it: more is better."""
+        return value if self.maximise else -value
+
+
+class Result(NamedTuple):
+    """What came of an evaluation.
+
+    Args:
+        values: a number for each objective, or None where one failed.
+        failure: how it failed, or None.
+        message: what was said about that.
+    """
+
+    values: tuple[float, ...] | None
+    failure: FailureKind | None = None
+    message: str = ""
+
+
+def evaluate(objectives: Sequence[Objective], architecture: Architecture, seed: int) -> Result:
+    """Ask all objectives, in order, until one fails. Only what ends the process is not caught."""
+    values: list[float] = []
+    for objective in objectives:
+        try:
+            with contained(seed):
+                value = float(objective.evaluate(architecture, seed))
+        except EvaluationError as error:
+            return _failed(objective, error.kind, error.message)
+        except MemoryError as error:
+            return _failed(objective, "memory", str(error) or "out of memory")
+        except Exception as error:  # whatever a network, a runtime or a function of the user's raises is a result
+            return _failed(
+                objective, "memory" if _is_memory(error) else "exception", f"{type(error).__name__}: {error}"
+            )
+        if not math.isfinite(value):
+            return _failed(objective, "nan", f"the value is {value}")
+        values.append(value)
+    return Result(tuple(values))
+
+
+def _failed(objective: Objective, kind: FailureKind, message: str) -> Result:
+    return Result(None, kind, f"{objective.name}: {message}"[:_MESSAGE])
+
+
+def _is_memory(error: Exception) -> bool:
+    """Torch says with an exception of its own that an allocation failed, on a CPU with a plain RuntimeError."""
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)

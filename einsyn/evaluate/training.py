@@ -1,0 +1,262 @@
+"""Training as an objective: the score on the validation part of a network that was trained by a recipe."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.evaluate.data import location, read_data
+from einsyn.evaluate.fit import class_axis, fit
+from einsyn.evaluate.objective import EvaluationError, Objective
+from einsyn.evaluate.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
+    from einsyn.architecture import Architecture
+    from einsyn.evaluate.fit import Examples, Fitted
+    from einsyn.space import Space
+
+# A mean loss so many times above that of the first step is no training any more.
+_DIVERGED: Final = 20.0
+
+
+class Trained(NamedTuple):
+    """A trained network.
+
+    Args:
+        module: in eval mode.
+        valid: its score on the validation part.
+        test: on the test part, if there is one.
+        losses: mean training loss of each epoch.
+    """
+
+    module: nn.Module
+    valid: float
+    test: float | None
+    losses: list[float]
+
+
+class Training(Objective):
+    """`train`: accuracy (classes) or R2, the explained share of the variance (numbers), on the validation part.
+
+    Args:
+        data: `digits`, an `.npz` file or a folder; see `read_data`.
+        recipe: how to train.
+        maximise: whether more is better.
+    """
+
+    of_function = True
+
+    def __init__(self, data: str, recipe: Recipe | None = None, maximise: bool | None = None) -> None:
+        super().__init__(maximise)
+        self.data = data
+        self.how = recipe or Recipe()
+        self._fitted: Fitted | None = None
+        self._digest = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker reads the data itself.
+        return {**vars(self), "_fitted": None}
+
+    @property
+    def name(self) -> str:
+        return "train"
+
+    @property
+    def looks_at(self) -> str | None:
+        return self.data
+
+    def prepare(self, space: Space) -> None:
+        if self._fitted is not None:
+            return
+        torch = import_torch()
+
+        # The first optimiser imports seconds' worth of torch: here, and not in every fork of a worker.
+        torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+        data = read_data(self.data)
+        self._digest = data.digest
+        fitted = fit(data, space, standardise=self.how.standardise)
+        self._fitted = fitted._replace(
+            train=_first(fitted.train, self.how.train_examples), valid=_first(fitted.valid, self.how.valid_examples)
+        )
+
+    def recipe(self) -> dict[str, Any]:
+        return {**super().recipe(), "data": location(self.data), "digest": self._digest, "recipe": self.how.record()}
+
+    def evaluate(self, architecture: Architecture, seed: int) -> float:
+        return self.train(architecture, seed).valid
+
+    def train(self, architecture: Architecture, seed: int) -> Trained:
+        """Train a network and keep it. Raises EvaluationError `nan` where it diverges."""
+        self.prepare(architecture.space)
+        assert self._fitted is not None
+        return train(architecture, self._fitted, self.how, seed)
+
+
+def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int) -> Trained:
+    """Train a network.
+
+    Args:
+        architecture: what to train, from an initialisation of its own.
+        data: what to learn from.
+        recipe: how.
+        seed: of initialisation, order and augmentation; that of the recipe is added. Layers that drop use torch's own
+            generator, which `evaluate` seeds.
+
+    Raises:
+        EvaluationError: `nan`, a loss or an output is not finite, or the loss grows without bound.
+    """
+    torch = import_torch()
+
+    seed += recipe.seed
+    random = torch.Generator().manual_seed(seed)
+    module = architecture.module(seed)
+    axis = axis_of_classes(architecture) if data.classes else 0
+    size = min(recipe.batch_size, len(data.train.x))
+    steps = recipe.epochs * (len(data.train.x) // size)
+    optimiser = _optimiser(module, recipe)
+    losses: list[float] = []
+    first = math.inf
+    module.train()
+    for step, (x, y) in enumerate(_batches(data, recipe, random)):
+        for group in optimiser.param_groups if optimiser else ():
+            group["lr"] = recipe.learning_rate * _rate(recipe, step, steps)
+        loss = loss_of(module(x), y, axis, recipe.label_smoothing if data.classes else None)
+        if optimiser is not None and loss.requires_grad:
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            if recipe.clip:
+                torch.nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
+            optimiser.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise EvaluationError("nan", f"the loss is {value} in step {step + 1} of {steps}")
+        first = min(first, 1.0 + value) if step == 0 else first
+        per_epoch = steps // recipe.epochs
+        if step % per_epoch == 0:
+            losses.append(0.0)
+        losses[-1] += value / per_epoch
+        if (step + 1) % per_epoch == 0 and losses[-1] > _DIVERGED * first:
+            raise EvaluationError("nan", f"the loss grew to {losses[-1]:.3g} in epoch {len(losses)}")
+    module.eval()
+    valid = _score(module, data.valid, axis, recipe.batch_size)
+    test = None if data.test is None else _score(module, data.test, axis, recipe.batch_size)
+    return Trained(module, valid, test, losses)
+
+
+def axis_of_classes(architecture: Architecture) -> int:
+    """The axis of classes in a batch of outputs."""
+    graph = architecture.graph
+    output = graph.types[graph.outputs[0]]
+    return output.axes.index(class_axis(output)) + output.batched
+
+
+def _first(examples: Examples, count: int) -> Examples:
+    """So many of them, spread over all by a fixed shuffle."""
+    torch = import_torch()
+
+    if not 0 < count < len(examples.x):
+        return examples
+    chosen = torch.randperm(len(examples.x), generator=torch.Generator().manual_seed(0))[:count].sort().values
+    return type(examples)(examples.x[chosen], examples.y[chosen])
+
+
+def _optimiser(module: nn.Module, recipe: Recipe) -> Any:
+    """None for a network without parameters."""
+    torch = import_torch()
+
+    parameters = list(module.parameters())
+    if not parameters:
+        return None
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimiser == "sgd":
+        nesterov = recipe.momentum > 0
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=nesterov)
+    made = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return made(groups, lr=recipe.learning_rate)
+
+
+def _rate(recipe: Recipe, step: int, steps: int) -> float:
+    """The learning rate of a step, as a share of its highest value."""
+    rising = recipe.warmup * steps
+    if step < rising:
+        return (step + 1) / math.ceil(rising)
+    if recipe.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
+
+
+def _batches(data: Fitted, recipe: Recipe, random: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    """All batches of all epochs."""
+    torch = import_torch()
+
+    count = len(data.train.x)
+    size = min(recipe.batch_size, count)
+    for _ in range(recipe.epochs):
+        order = torch.randperm(count, generator=random)
+        for at in range(0, count // size * size, size):
+            chosen = order[at : at + size]
+            yield _augmented(data.train.x[chosen], recipe, random), data.train.y[chosen]
+
+
+def _augmented(x: Tensor, recipe: Recipe, random: Any) -> Tensor:
+    torch = import_torch()
+
+    if not x.is_floating_point():
+        return x
+    if recipe.flip and x.ndim == 4:
+        turned = torch.rand(len(x), generator=random) < 0.5
+        x = torch.where(turned[:, None, None, None], x.flip(-1), x)
+    if recipe.shift and x.ndim in (3, 4):
+        x = _shifted(x, recipe.shift, random)
+    if recipe.noise:
+        x = x + recipe.noise * torch.randn(x.shape, generator=random)
+    return x
+
+
+def _shifted(x: Tensor, most: int, random: Any) -> Tensor:
+    """Every example moved along each of its axes of places by its own number, from `-most` to `most`."""
+    torch = import_torch()
+
+    for axis in range(2, x.ndim):
+        size = x.shape[axis]
+        moved = torch.arange(size) + torch.randint(-most, most + 1, (len(x), 1), generator=random)
+        inside = (moved >= 0) & (moved < size)
+        shape = [len(x), *[1] * (x.ndim - 1)]
+        shape[axis] = size
+        index = moved.clamp(0, size - 1).reshape(shape).expand(x.shape)
+        x = x.gather(axis, index) * inside.reshape(shape)
+    return x
+
+
+def loss_of(output: Tensor, y: Tensor, axis: int, smoothing: float | None) -> Tensor:
+    """Cross entropy where there is smoothing of classes (perhaps 0), else the mean squared error."""
+    from torch.nn import functional
+
+    if smoothing is None:
+        return functional.mse_loss(output.reshape(y.shape), y)
+    return functional.cross_entropy(output.movedim(axis, 1), y, label_smoothing=smoothing)
+
+
+def _score(module: nn.Module, examples: Examples, axis: int, size: int) -> float:
+    """Accuracy, or R2."""
+    torch = import_torch()
+
+    with torch.no_grad():
+        output = torch.cat([module(examples.x[at : at + 4 * size]) for at in range(0, len(examples.x), 4 * size)])
+    if not bool(torch.isfinite(output).all()):
+        raise EvaluationError("nan", "an output is not finite")
+    y = examples.y
+    if not y.is_floating_point():
+        return float((output.argmax(axis) == y).double().mean())
+    y = y.double()
+    residual = (output.double().reshape(y.shape) - y).square().sum()
+    total = (y - y.mean(0)).square().sum()
+    return float(1 - residual / total) if total > 0 else float("nan")
