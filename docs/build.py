@@ -191,13 +191,15 @@ def commands_page() -> str:
 
 def _parameters(callback: Callable[..., Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Arguments and options of a command, each with how it is written and what it means."""
-    from typer.models import ArgumentInfo
+    from typer.models import ArgumentInfo, Context
 
     hints = get_type_hints(callback, include_extras=True)
     arguments: list[tuple[str, str]] = []
     options: list[tuple[str, str]] = []
     for parameter in signature(callback).parameters.values():
         hint = hints[parameter.name]
+        if hint is Context:
+            continue
         if type(None) in get_args(hint):  # `Annotated[...] | None`
             hint = next(h for h in get_args(hint) if h is not type(None))
         kind, info = get_args(hint)[:2]
@@ -261,6 +263,8 @@ API = {
         "FileError",
         "UsageError",
         "BackendError",
+        "DataError",
+        "RunError",
         "Mismatch",
         "Diagnostic",
         "Span",

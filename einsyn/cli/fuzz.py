@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,7 @@ import typer
 
 from einsyn.cli import options as opt
 from einsyn.cli.output import OUTPUT
+from einsyn.cli.progress import StatusLine
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import UsageError
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 FOUND = 1
 _DEFAULT_COUNT = 1_000
-# Seconds between two lines of progress, on a terminal and elsewhere.
-_LIVE, _LOGGED = 0.2, 15.0
 
 
 def fuzz(
@@ -94,7 +91,7 @@ def fuzz(
         timeout=10.0 if timeout is None else timeout,
         memory=None if child_memory is None else opt.whole_number("--child-memory", child_memory),
     )
-    seconds = None if time_ is None else duration(time_)
+    seconds = None if time_ is None else opt.duration(time_)
     loaded = opt.space_of(space, input_, set_, profile, bounds)
     count = _DEFAULT_COUNT if n is None and seconds is None else n
     campaign = Campaign(loaded, plan, output, resume=resume, limits=bounds)
@@ -109,33 +106,28 @@ def fuzz(
 
 
 class Progress:
-    """One line on stderr: rewritten on a terminal, now and then elsewhere."""
+    """Says how far it is."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty() and not OUTPUT.as_json
-        self._begun = self._shown = time.monotonic()
+        self._line = StatusLine()
+        self._begun = time.monotonic()
         self._first: int | None = None
 
     def show(self, campaign: Campaign) -> None:
         """Say how far it is."""
-        now = time.monotonic()
         totals = campaign.totals
         if self._first is None:
-            self._first, self._begun = totals.tried, now
-        if now - self._shown < (_LIVE if self._live else _LOGGED):
-            return
-        self._shown = now
-        rate = (totals.tried - self._first) / max(1e-9, now - self._begun)
+            self._first, self._begun = totals.tried, time.monotonic()
+        self._line.show(lambda: self._said(campaign))
+
+    def _said(self, campaign: Campaign) -> tuple[str, dict[str, Any]]:
+        totals = campaign.totals
+        rate = (totals.tried - (self._first or 0)) / max(1e-9, time.monotonic() - self._begun)
         text = (
             f"{totals.tried:,} networks, {rate:.1f}/s, {len(campaign.findings)} findings, "
             f"{totals.unstable:,} unstable, {len(campaign.coverage.pairs):,} pairs of operations"
         )
-        if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
-        else:
-            record = {"tried": totals.tried, "rate": rate, "findings": len(campaign.findings)}
-            OUTPUT.message(text, {"progress": record})
+        return text, {"tried": totals.tried, "rate": rate, "findings": len(campaign.findings)}
 
     def found(self, finding: Finding, folder: Path | None) -> None:
         """A finding, as a result."""
@@ -145,9 +137,7 @@ class Progress:
 
     def end(self) -> None:
         """Leave the line."""
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        self._line.end()
 
 
 def _summarise(campaign: Campaign) -> None:
@@ -183,16 +173,3 @@ def _replay(corpus: Path, names: list[str], timeout: float | None) -> None:
         OUTPUT.result(record, f"{each.status:9} {each.folder}  {each.finding.title}")
     if failing:
         raise typer.Exit(FOUND)
-
-
-def duration(text: str) -> float:
-    """Seconds of a time as people write it: 90, 90s, 10m, 2h.
-
-    Raises:
-        UsageError: U023 it is no time.
-    """
-    match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*([smh]?)", text.strip())
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise UsageError(Diagnostic("U023", f"--time needs a time, not `{text}`", hint="--time 90s, 10m or 2h"))
-    return seconds

@@ -14,12 +14,15 @@ from einsyn.cli.compile import compile_
 from einsyn.cli.diff import diff
 from einsyn.cli.enumerate import enumerate_
 from einsyn.cli.explain import explain
+from einsyn.cli.export import export
 from einsyn.cli.fuzz import fuzz
 from einsyn.cli.lint import lint
 from einsyn.cli.ops import ops
 from einsyn.cli.output import OUTPUT, ReaderGoneError
 from einsyn.cli.profile import profile
+from einsyn.cli.replay import replay
 from einsyn.cli.sample import sample
+from einsyn.cli.search import search
 from einsyn.cli.show import show
 from einsyn.cli.spaces import spaces
 from einsyn.diagnostics import Diagnostic
@@ -46,6 +49,9 @@ app.command("profile")(profile)
 app.command("analyze")(analyze)
 app.command("explain")(explain)
 app.command("diff")(diff)
+app.command("search")(search)
+app.command("replay")(replay)
+app.command("export")(export)
 app.command("fuzz")(fuzz)
 
 # What typer raises for a wrong command line; it exports only the leaves of that family.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,6 +64,19 @@ def whole_number(name: str, text: str) -> int:
             )
         )
     return int(value)
+
+
+def duration(text: str) -> float:
+    """Seconds of a time as people write it: 90, 90s, 10m, 2h.
+
+    Raises:
+        UsageError: U023 it is no time.
+    """
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)\s*([smh]?)", text.strip())
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise UsageError(Diagnostic("U023", f"--time needs a time, not `{text}`", hint="--time 90s, 10m or 2h"))
+    return seconds
 
 
 def limits(**given: str | None) -> dict[str, int | None]:

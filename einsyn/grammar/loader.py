@@ -99,6 +99,7 @@ def load_grammar(
         directives=directives,
         notes=tuple(report.notes),
         weighed_by=frozenset(arithmetic.used),
+        files=sources.files(),
     )
 
 

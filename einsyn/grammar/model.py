@@ -199,6 +199,7 @@ class Grammar:
         directives: everything else.
         notes: findings that are not errors (shadowed names, unreachable rules).
         weighed_by: parameters that weights and domains name.
+        files: texts of the space and of what it imports or uses, by their path beside it.
     """
 
     file: str
@@ -214,3 +215,4 @@ class Grammar:
     directives: Directives
     notes: tuple[Diagnostic, ...] = ()
     weighed_by: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict[str, str])

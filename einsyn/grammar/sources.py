@@ -47,6 +47,18 @@ class Sources:
         """First 16 hex digits of the SHA-256 of everything read so far."""
         return self._digest.hexdigest()[:16]
 
+    def files(self) -> dict[str, str]:
+        """The text of everything read so far by its path in the folder of the space, or of shipped files.
+
+        What comes with Lark is left out. Written into a folder, these files are the space again.
+        """
+        found: dict[str, str] = {}
+        for path, text in self._texts.items():
+            root = next((r for r in self._roots if path.is_relative_to(r)), None)
+            if root is not None:
+                found.setdefault(path.relative_to(root).as_posix(), text)
+        return found
+
     def read(self, path: Path, span: Span | None = None) -> str:
         """The text of a file; read once."""
         resolved = _resolved(path)

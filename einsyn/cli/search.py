@@ -1,0 +1,384 @@
+"""`einsyn search`: look for the best architectures of a space."""
+
+from __future__ import annotations
+
+import os
+import time
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from einsyn.cli import options as opt
+from einsyn.cli.output import OUTPUT
+from einsyn.cli.progress import StatusLine
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from einsyn.evaluate.objective import Objective
+    from einsyn.search.driver import Arm, Driver
+    from einsyn.search.executors import Executor
+    from einsyn.search.run import Run
+    from einsyn.search.store import Evaluation
+    from einsyn.space import Space
+
+_DEFAULT_BUDGET = 100
+_STRATEGY = "evolution"
+_OBJECTIVE = "train"
+_SHOWN = 10
+# Options that go with --resume: they change who evaluates and how long, not what comes out.
+_WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "workers"})
+
+
+class ExecutorName(Enum):
+    """Who evaluates."""
+
+    AUTO = "auto"
+    IN_PROCESS = "in-process"
+    POOL = "pool"
+
+
+def search(
+    context: typer.Context,
+    space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A shipped space or a .lark file.")] = None,
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", help="random, evolution, mu+lambda, local, mcmc, nsga2.")
+    ] = _STRATEGY,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the strategy.")
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="O",
+            help="train; params, macs, memory; table:FILE; python:module:function; latency[:onnxruntime]; or a proxy: "
+            "grad_norm, snip, grasp, fisher, synflow, jacov, naswot, zen, l2, plain. Repeat for several; max: or min: "
+            "before it turns it round. By default train.",
+        ),
+    ] = None,
+    data: Annotated[
+        str, typer.Option(metavar="DATA", help="digits, an .npz file, or a folder of .npy files.")
+    ] = "digits",
+    recipe: Annotated[Path | None, typer.Option(metavar="FILE", help="How to train: a TOML file.")] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(metavar="EXPR", help="What has to hold, such as 'params<2e6'.")
+    ] = None,
+    start: Annotated[
+        list[str] | None, typer.Option(metavar="ARCH", help="Begin with this architecture; repeat for several.")
+    ] = None,
+    budget: Annotated[int | None, typer.Option(min=1, metavar="N", help="Evaluations. By default 100.")] = None,
+    time_: Annotated[
+        str | None, typer.Option("--time", metavar="T", help="Stop after 90s, 10m or 2h; not reproducible.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN", help="The folder of the run. By default SPACE-STRATEGY-SEED."),
+    ] = None,
+    seed: opt.SeedOption = 0,
+    baseline: Annotated[
+        bool, typer.Option("--baseline/--no-baseline", help="Search at random beside it, with the same budget.")
+    ] = True,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Proposals asked for at a time, however many workers there are.")
+    ] = 8,
+    again: Annotated[bool, typer.Option("--again", help="Evaluate what was evaluated already.")] = False,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="Who evaluates; auto takes workers where an evaluation costs time.")
+    ] = ExecutorName.AUTO,
+    workers: Annotated[int | None, typer.Option(min=1, help="By default one for each core.")] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="For one evaluation in a worker.")] = 600.0,
+    worker_memory: Annotated[
+        str, typer.Option("--worker-memory", metavar="N", help="Bytes that one evaluation in a worker may take.")
+    ] = "8GiB",
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with this run, as it was begun.")
+    ] = None,
+    extend: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="With --resume: so many evaluations more.")
+    ] = None,
+    input_: opt.InputOption = None,
+    set_: opt.SetOption = None,
+    profile: opt.ProfileOption = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_memory: opt.MaxMemory = None,
+    max_ops: opt.MaxOps = None,
+    max_depth: opt.MaxDepth = None,
+    max_size: opt.MaxSize = None,
+) -> None:
+    """Search a space, keep every evaluation in a run, and compile the winner to torch and ONNX."""
+    seconds = None if time_ is None else opt.duration(time_)
+    if resume is not None:
+        _refuse_with_resume(context)
+        _resume(resume, extend, seconds, executor, workers)
+        return
+    if space is None:
+        raise UsageError(Diagnostic("U000", "missing argument `SPACE`", hint="einsyn search --help"))
+    if extend is not None:
+        raise UsageError(Diagnostic("U000", "--extend needs --resume RUN", hint="--budget N begins with N evaluations"))
+    if not 0 < timeout < float("inf"):
+        raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 600"))
+    from einsyn.evaluate.named import objective_of, requirement_of
+    from einsyn.evaluate.recipe import read_recipe
+    from einsyn.search.plan import RANDOM, Plan, bounded, strategy_class, strategy_options
+    from einsyn.search.run import Run
+
+    how = None if recipe is None else read_recipe(recipe)
+    objectives = [objective_of(text, data=data, recipe=how) for text in objective or [_OBJECTIVE]]
+    names = [each.name for each in objectives]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(Diagnostic("E001", f"the objective `{name}` is given twice", hint="give it once"))
+    options = strategy_options(strategy, opt.pairs("--option", option))
+    requirements = [requirement_of(text, names) for text in require or []]
+    bounds = opt.limits(
+        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
+        max_size=max_size,
+    )  # fmt: skip
+    loaded = _space(space, input_, set_, profile, bounds, objectives)
+    left = bounded(loaded, requirements)
+    plan = Plan(
+        strategy=strategy,
+        options=options,
+        requirements=[(each.name, each.comparison, each.bound) for each in left],
+        start=[_start(loaded, text) for text in start or []],
+        seed=seed,
+        batch=batch,
+        baseline=baseline and strategy != RANDOM,
+        budget=_DEFAULT_BUDGET if budget is None and seconds is None else budget,
+        seconds=seconds,
+        again=again,
+        timeout=timeout,
+        memory=opt.whole_number("--worker-memory", worker_memory),
+    )
+    folder = output or Path(f"{loaded.name}-{strategy}-{seed}")
+    if len(objectives) > 1 and strategy != RANDOM and not strategy_class(strategy).several:
+        OUTPUT.message(f"{strategy} is led by {names[0]} alone; nsga2 by all objectives")
+    with Run.create(folder, loaded, plan, objectives) as run:
+        _carry_out(run, plan.budget, seconds, executor, workers)
+
+
+def _refuse_with_resume(context: typer.Context) -> None:
+    """What a run is was said when it was begun."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name not in _WITH_RESUME and source is not None and source.name == "COMMANDLINE":
+            shown = parameter.opts[0] if parameter.opts and parameter.opts[0].startswith("-") else "SPACE"
+            hint = "einsyn search --resume RUN goes on as it was begun; --extend N adds evaluations"
+            raise UsageError(Diagnostic("U000", f"`{shown}` cannot go with --resume", hint=hint))
+
+
+def _resume(
+    folder: Path, extend: int | None, seconds: float | None, executor: ExecutorName, workers: int | None
+) -> None:
+    from einsyn.search.run import Run
+
+    with Run.open_(folder, write=True) as run:
+        budget = run.budget
+        if extend is not None:
+            budget = run.extend(extend)
+        _carry_out(run, budget, seconds if budget is None or seconds is not None else None, executor, workers)
+
+
+def _space(
+    space: str, input_: list[str] | None, set_: list[str] | None, profile: str | None, bounds: dict[str, int | None],
+    objectives: Sequence[Objective],
+) -> Space:  # fmt: skip
+    """The space; where nothing says what its input is, it takes the examples of the data set as they are."""
+    loaded = opt.space_of(space, input_, set_, profile, bounds)
+    data = next((each.looks_at for each in objectives if each.looks_at is not None), None)
+    if data is None or input_ or profile is not None or len(loaded.inputs) != 1:
+        return loaded
+    from einsyn.evaluate.data import read_data
+    from einsyn.evaluate.fit import natural_input
+
+    natural = natural_input(read_data(data), loaded.inputs[0][1])
+    return loaded if natural is None else opt.space_of(space, [natural], set_, profile, bounds)
+
+
+def _start(space: Space, arch: str) -> str:
+    """The text of an architecture to begin with, in the space as it is searched."""
+    if arch.startswith("ref:"):
+        return space.parse(space.references.text(space, arch[4:])[1]).text
+    if arch.startswith("@"):
+        from einsyn.files import read_text
+
+        lines = read_text(arch[1:], "an architecture").splitlines()
+        return space.parse("\n".join(line for line in lines if not line.startswith("//")).strip()).text
+    return space.parse(opt.architecture_text(arch)).text
+
+
+def _executor(run: Run, name: ExecutorName, workers: int | None) -> Executor:
+    from einsyn.search.executors import InProcess
+    from einsyn.search.origin import Origin
+    from einsyn.search.pool import Pool
+
+    light = all(each.light for each in run.objectives)
+    if name is ExecutorName.IN_PROCESS or (name is ExecutorName.AUTO and light and workers is None):
+        return InProcess(run.objectives, run.plan.seed)
+    alone = any(each.alone for each in run.objectives)
+    count = workers or (1 if alone else len(os.sched_getaffinity(0)))
+    origin, plan = Origin.of(run.space), run.plan
+    return Pool(origin, run.objectives, plan.seed, workers=count, timeout=plan.timeout, memory=plan.memory)
+
+
+def _carry_out(
+    run: Run, budget: int | None, seconds: float | None, executor: ExecutorName, workers: int | None
+) -> None:
+    from einsyn.search.driver import Driver
+
+    progress = Progress(budget, seconds)
+    with _executor(run, executor, workers) as evaluating:
+        driver = Driver(run, evaluating, progress.show)
+        if seconds is not None:
+            run.not_reproducible()
+        try:
+            driver.go(budget, seconds)
+        finally:
+            progress.end()
+    _summarise(run, driver)
+
+
+class Progress:
+    """Says how far a search is."""
+
+    def __init__(self, budget: int | None, seconds: float | None) -> None:
+        self._line = StatusLine()
+        self._budget = budget
+        self._seconds = seconds
+        self._begun = time.monotonic()
+
+    def show(self, driver: Driver) -> None:
+        """Say it."""
+        self._line.show(lambda: self._said(driver))
+
+    def end(self) -> None:
+        """Leave the line."""
+        self._line.end()
+
+    def _said(self, driver: Driver) -> tuple[str, dict[str, Any]]:
+        elapsed = max(1e-9, time.monotonic() - self._begun)
+        rate = driver.evaluated / elapsed
+        done = sum(arm.done for arm in driver.arms)
+        total = None if self._budget is None else self._budget * len(driver.arms)
+        left = None if self._seconds is None else max(0.0, self._seconds - elapsed)
+        if total is not None and rate > 0:
+            left = min(left, (total - done) / rate) if left is not None else (total - done) / rate
+        record: dict[str, Any] = {"evaluations": done, "of": total, "rate": rate, "seconds_left": left}
+        parts = [f"{done:,}{f'/{total:,}' if total else ''} evaluations, {rate:.1f}/s"]
+        for arm in driver.arms:
+            best = arm.best(driver.run.objectives)
+            record[arm.name] = best
+            shown = "none yet" if best is None else f"{best:.6g}"
+            parts.append(f"{'best' if arm is driver.arms[0] else arm.name} {shown}")
+        failed = sum(sum(arm.failures.values()) for arm in driver.arms)
+        record["failed"] = failed
+        parts.append(f"{failed:,} failed")
+        if left is not None:
+            parts.append(f"{_clock(left)} left")
+        return ", ".join(parts), record
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+# What comes out.
+
+
+def _summarise(run: Run, driver: Driver) -> None:
+    from einsyn.search.winner import Again, do_again, record
+
+    arm = driver.arms[0]
+    front = arm.front.items()
+    files: list[Path] = []
+    again: Again | None = None
+    if front:
+        files = [run.folder / "best.py", run.folder / "best.onnx"]
+        again = do_again(run, front[0], files)
+    found: dict[str, Any] = {
+        "run": str(run.folder),
+        "space": run.space.name,
+        "strategy": run.plan.strategy,
+        "seed": run.plan.seed,
+        "reproducible": run.reproducible,
+        "best": record(run, front[0]) if front else None,
+        "front": [record(run, each) for each in front],
+        "arms": {each.name: _counts(run, each) for each in driver.arms},
+        "files": [str(file) for file in files],
+        "test": again.test if again else None,
+        "report": dict(arm.strategy.report()),
+    }
+    OUTPUT.result(found, "\n".join(_table(run, driver, front, files, again)))
+    if not front:
+        raise RunError(_nothing(run, arm))
+
+
+def _nothing(run: Run, arm: Arm) -> Diagnostic:
+    """That nothing succeeded, and what was said about it."""
+    from einsyn.search.store import SEARCH
+
+    evidence: dict[str, str] = {}
+    for evaluation in run.store.evaluations(SEARCH):
+        first = evaluation.message.splitlines()[:1] or [""]
+        evidence.setdefault(
+            evaluation.status, f"{arm.failures[evaluation.status]} {evaluation.status}, such as: {first[0]}"
+        )
+    said = f"none of {arm.done} evaluations gave a value"
+    return Diagnostic(
+        "Q010", said, evidence=tuple(evidence.values()), hint=f"einsyn export {run.folder} says what became of each"
+    )
+
+
+def values_shown(values: Mapping[str, float] | None, message: str) -> str:
+    """Values by name, or why there are none."""
+    return message or "nothing" if values is None else ", ".join(f"{name} {v:.6g}" for name, v in values.items())
+
+
+def _counts(run: Run, arm: Arm) -> dict[str, Any]:
+    return {
+        "evaluations": arm.done,
+        "repeated": arm.remembered,
+        "failed": dict(sorted(arm.failures.items())),
+        "best": arm.best(run.objectives),
+        "ended": arm.ended,
+    }
+
+
+def _table(run: Run, driver: Driver, front: list[Evaluation], files: list[Path], again: Any) -> list[str]:
+    lines: list[str] = []
+    for arm in driver.arms:
+        failed = ", ".join(f"{count} {kind}" for kind, count in sorted(arm.failures.items())) or "none"
+        best = arm.best(run.objectives)
+        name = f"{run.plan.strategy}, seed {run.plan.seed}" if arm is driver.arms[0] else arm.name
+        shown = "nothing" if best is None else f"{run.plan.names[0]} {best:.6g}"
+        lines.append(f"{name}: best {shown}, {arm.done:,} evaluations, {arm.remembered:,} repeated, failed: {failed}")
+        if arm.ended:
+            lines.append(f"  ended: {arm.ended}")
+    if not front:
+        return lines
+    lines += [
+        "",
+        f"{'id':>6} " + "".join(f"{name[-14:]:>15}" for name in run.plan.names) + f"{'params':>14}  architecture",
+    ]
+    for each in front[:_SHOWN]:
+        values = "".join(f"{value:>15.6g}" for value in each.values or ())
+        text = each.arch if len(each.arch) <= 60 else f"{each.arch[:57]}..."
+        lines.append(f"{each.id:>6} {values}{each.params:>14,}  {text}")
+    if len(front) > _SHOWN:
+        lines.append(f"  ... and {len(front) - _SHOWN} more that nothing beats")
+    if again is not None and again.test is not None:
+        lines.append(f"on the test part, after it was chosen: {again.test:.6g}")
+    if again is not None and again.same is False:
+        lines.append("evaluated again it gives other values: this machine or its versions are not those of the run")
+    lines.append(f"wrote {' and '.join(str(file) for file in files)}")
+    if not run.reproducible:
+        lines.append("bounded by time: not reproducible")
+    return lines

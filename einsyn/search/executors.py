@@ -1,0 +1,67 @@
+"""Who evaluates: the same results, whoever it is."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
+
+from einsyn.evaluate.objective import Result, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from einsyn.architecture import Architecture
+    from einsyn.evaluate.objective import Objective
+
+
+class Finished(NamedTuple):
+    """An evaluation that ended.
+
+    Args:
+        place: which of those that were given.
+        result: what came of it.
+        seconds: that it took.
+    """
+
+    place: int
+    result: Result
+    seconds: float
+
+
+class Executor(ABC):
+    """Evaluates architectures. A failure is a result; whatever happens to one evaluation, the others go on."""
+
+    workers: int = 1
+
+    @abstractmethod
+    def run(self, architectures: Sequence[Architecture]) -> Iterator[Finished]:
+        """Evaluate all of them; each is given back when it has ended, in any order."""
+
+    def close(self) -> None:  # noqa: B027  # there is something to do for some only
+        """End what was started."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class InProcess(Executor):
+    """Evaluates one after the other in this process. Nothing bounds time or memory, and a crash ends all.
+
+    Args:
+        objectives: prepared.
+        seed: of every evaluation.
+    """
+
+    def __init__(self, objectives: Sequence[Objective], seed: int) -> None:
+        self._objectives = objectives
+        self._seed = seed
+
+    def run(self, architectures: Sequence[Architecture]) -> Iterator[Finished]:
+        for place, architecture in enumerate(architectures):
+            begun = time.perf_counter()
+            result = evaluate(self._objectives, architecture, self._seed)
+            yield Finished(place, result, time.perf_counter() - begun)

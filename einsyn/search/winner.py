@@ -1,0 +1,121 @@
+"""An evaluation done again: the files of its network, and its values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from einsyn.evaluate.objective import EvaluationError, evaluate
+from einsyn.evaluate.randomness import contained
+from einsyn.evaluate.training import Trained, Training
+from einsyn.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import nn
+
+    from einsyn.architecture import Architecture
+    from einsyn.search.run import Run
+    from einsyn.search.store import Evaluation
+
+SOURCE: Final = ".py"
+MODEL: Final = ".onnx"
+
+
+class Again(NamedTuple):
+    """What an evaluation gives when it is done again.
+
+    Args:
+        architecture: the one evaluated.
+        values: a number for each objective; None where it fails again, or was not to be evaluated.
+        same: whether values of deterministic objectives are those that are stored; None where nothing can be compared.
+        test: score on the test part, where it was trained and there is one.
+        message: what was said about a failure.
+    """
+
+    architecture: Architecture
+    values: tuple[float, ...] | None
+    same: bool | None
+    test: float | None
+    message: str = ""
+
+
+def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: bool = True) -> Again:
+    """Evaluate again in this process, and write the network: with its trained weights where it is trained.
+
+    Args:
+        run: with objectives that are prepared.
+        evaluation: one of its evaluations.
+        files: `.py` for torch source, `.onnx` for the model.
+        score: whether to evaluate at all; without it weights are those of the initialisation.
+
+    Raises:
+        FileError: a file cannot be written.
+    """
+    architecture = run.space.parse(evaluation.arch)
+    seed = run.plan.seed
+    module: nn.Module | None = None
+    values: list[float] | None = [] if score else None
+    test: float | None = None
+    message = ""
+    for objective in run.objectives if score else ():
+        if isinstance(objective, Training):
+            trained = _trained(objective, architecture, seed)
+            if isinstance(trained, EvaluationError):
+                values, message = None, trained.message
+                break
+            module, test, value = trained.module, trained.test, trained.valid
+        else:
+            result = evaluate([objective], architecture, seed)
+            if result.values is None:
+                values, message = None, result.message
+                break
+            value = result.values[0]
+        assert values is not None
+        values.append(value)
+    for file in files:
+        if file.suffix == MODEL:
+            architecture.onnx(file, seed=seed, module=module)
+        else:
+            with replacing(file) as stream:
+                stream.write(architecture.source())
+    again = tuple(values) if values is not None else None
+    return Again(architecture, again, _same(run, evaluation, again) if score else None, test, message)
+
+
+def _trained(objective: Training, architecture: Architecture, seed: int) -> Trained | EvaluationError:
+    with contained(seed):
+        try:
+            return objective.train(architecture, seed)
+        except EvaluationError as error:
+            return error
+
+
+def _same(run: Run, evaluation: Evaluation, values: tuple[float, ...] | None) -> bool | None:
+    if evaluation.values is None or values is None:
+        # Time, memory and crashes depend on the machine; other failures come again.
+        return values is None if evaluation.status == "nan" else None
+    compared = [
+        stored == now
+        for objective, stored, now in zip(run.objectives, evaluation.values, values, strict=True)
+        if objective.deterministic
+    ]
+    return all(compared) if compared else None
+
+
+def record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation as JSON shows it."""
+    values = dict(zip(run.plan.names, evaluation.values, strict=True)) if evaluation.values is not None else None
+    return {
+        "id": evaluation.id,
+        "arch": evaluation.arch,
+        "status": evaluation.status,
+        "values": values,
+        "params": evaluation.params,
+        "macs": evaluation.macs,
+        "move": evaluation.move,
+        "parents": list(evaluation.parents),
+        "seconds": evaluation.seconds,
+        "message": evaluation.message,
+    }
