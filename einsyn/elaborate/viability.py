@@ -58,8 +58,24 @@ class Viability:
                     self.depths[production] = 1 + max((self.depths[s] for s in below), default=0)
                     ended.append(production)
             self.simplest_first[rule] = tuple(sorted(ended, key=lambda p: (self.sizes[p], p.position)))
+        # No alternative of a rule needs more productions and levels than this to be completed.
+        self.bounds: dict[Rule, tuple[int, int]] = {
+            rule: (max([self.sizes[p] for p in ended], default=0), max([self.depths[p] for p in ended], default=0))
+            for rule, ended in self.simplest_first.items()
+        }
         self._fitting: dict[tuple[Production, Types], bool] = {}
+        self._fitting_of: dict[tuple[Rule, Types], tuple[Production, ...]] = {}
         self._settings: dict[tuple[Production, Types, tuple[int, ...]], list[int] | None] = {}
+
+    def fitting(self, rule: Rule, types: Types) -> tuple[Production, ...]:
+        """The alternatives of a rule that may be applied to tensors of these types, the simplest first."""
+        known = self._fitting_of.get((rule, types))
+        if known is None:
+            if len(self._fitting_of) >= _KEPT:
+                self._fitting_of.clear()
+            known = tuple([p for p in self.simplest_first[rule] if self.fits(p, types)])
+            self._fitting_of[rule, types] = known
+        return known
 
     def fits(self, production: Production, types: Types, levels: int = _LEVELS) -> bool:
         """Whether an alternative may be applied to tensors of these types; False is certain."""

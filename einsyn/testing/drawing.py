@@ -196,15 +196,13 @@ class DrawnChooser(Chooser):
     def _productions(self, rule: Rule, types: tuple[TensorType, ...] | None, path: Choice) -> tuple[Production, ...]:
         advice = self._advice
         simplest = advice.simplest_first[rule]
+        typed = simplest if types is None or not self._typed else advice.fitting(rule, types)
         room = self._max_size - self._size + advice.sizes[rule]
         deepest = (1 << 62 if self._max_depth is None else self._max_depth) - path.depth + 1
-        fitting = [
-            p
-            for p in simplest
-            if advice.sizes[p] <= room
-            and advice.depths[p] <= deepest
-            and (types is None or not self._typed or advice.fits(p, types))
-        ]
+        size, depth = advice.bounds[rule]
+        if size <= room - self._reserve and depth < deepest:
+            return typed or simplest[:1]
+        fitting = [p for p in typed if advice.sizes[p] <= room and advice.depths[p] <= deepest]
         room -= self._reserve
         deepest -= 1 if self._reserve else 0
         easy = [p for p in fitting if advice.sizes[p] <= room and advice.depths[p] <= deepest]
