@@ -134,20 +134,21 @@ class Attention(Op, name="attention"):
                 k, v = [ctx.assign(f"{x}.repeat_interleave({share}, dim={rank - 2})") for x in (k, v)]
         elif bias:
             q, k, v = [ctx.assign(f"{x}.unsqueeze({rank - 2})") for x in (q, k, v)]
-        mask = self._mask(ctx, q, k, bias)
+        mask = self._mask(ctx, q, bias)
         mixed = f"nn.functional.scaled_dot_product_attention({q}, {k}, {v}{mask})"
         if self.heads > 1:
             return f"{ctx.assign(mixed)}.transpose({rank - 2}, {rank - 1}).flatten({rank - 1})"
         return f"{mixed}.squeeze({rank - 2})" if bias else mixed
 
-    def _mask(self, ctx: TorchContext, q: str, k: str, bias: list[str]) -> str:
+    def _mask(self, ctx: TorchContext, q: str, bias: list[str]) -> str:
         """What hides keys, as arguments of torch's function."""
         if not self.window and not (bias and self.causal):
             return f", attn_mask={bias[0]}" if bias else ", is_causal=True" if self.causal else ""
         near = f".triu({1 - self.window})" if self.window else ""
         far = ".tril()" if self.causal else f".tril({self.window - 1})"
-        size = f"{q}.shape[-2], {k}.shape[-2], dtype=torch.bool, device={q}.device"
-        seen = ctx.assign(f"torch.ones({size}){far}{near}")
+        # A method, so that torch.fx can trace it.
+        size = ctx.types[0].size("s")
+        seen = ctx.assign(f"{q}.new_ones(({size}, {size}), dtype=torch.bool){far}{near}")
         if not bias:
             return f", attn_mask={seen}"
         return f", attn_mask={bias[0]}.masked_fill(~{seen}, float('-inf'))"

@@ -80,7 +80,7 @@ class LinearAttention(Op, name="linear_attention"):
         q, k, v, *gates = self._heads(ctx)
         if self.gated:
             passed = ctx.assign(f"{gates[0]}.clamp({SMALLEST}, 1).log().cumsum(-2)")
-            seen = ctx.assign(self._seen(q))
+            seen = ctx.assign(self._seen(ctx, q))
             hidden = f"masked_fill(~{seen}.unsqueeze(-1), float('-inf'))"
             decay = ctx.assign(f"({passed}.unsqueeze(-2) - {passed}.unsqueeze(-3)).{hidden}.exp()")
             weights = ctx.assign(f"(({decay} * {k}.unsqueeze(-3)) @ {q}.unsqueeze(-1)).squeeze(-1)")
@@ -88,7 +88,7 @@ class LinearAttention(Op, name="linear_attention"):
         else:
             q, k = (ctx.assign(f"nn.functional.elu({x}) + 1") for x in (q, k))
             if self.causal:
-                weights = ctx.assign(f"({q} @ {k}.transpose(-1, -2)) * {self._seen(q)}")
+                weights = ctx.assign(f"({q} @ {k}.transpose(-1, -2)) * {self._seen(ctx, q)}")
                 mixed = f"{weights} @ {v} / ({weights}.sum(-1, keepdim=True) + {SMALLEST})"
             else:
                 total = ctx.assign(f"({q} * {k}.sum(-2, keepdim=True)).sum(-1, keepdim=True)")
@@ -107,8 +107,10 @@ class LinearAttention(Op, name="linear_attention"):
         ]
 
     @staticmethod
-    def _seen(q: str) -> str:
-        return f"torch.ones({q}.shape[-2], {q}.shape[-2], dtype=torch.bool, device={q}.device).tril()"
+    def _seen(ctx: TorchContext, q: str) -> str:
+        # A method, so that torch.fx can trace it.
+        size = ctx.types[0].size("s")
+        return f"{q}.new_ones(({size}, {size}), dtype=torch.bool).tril()"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """Products in each head."""

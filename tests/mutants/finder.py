@@ -137,15 +137,23 @@ def of_random_spaces(draw: st.DrawFn) -> Net:
 
 
 def sources() -> Iterator[st.SearchStrategy[Net]]:
-    """Where networks come from, in the order of their turns; spaces are loaded when it is their turn first."""
+    """Where networks come from, in the order of their turns; spaces are loaded when it is their turn first.
+
+    Every second turn is that of the space of every operation: it has the most to be met.
+    """
     steady = {"require": lambda a: not UNSTEADY & set(a.ops), "max_memory": 2**20}
-    known = [architectures(loaded(every_op_space()), max_size=14, **steady)]
-    yield known[0]
-    known += [architectures(name, profile="test", max_size=24) for name in ("einspace", "nasbench201")]
-    yield from known[1:]
-    known.append(of_random_spaces())
-    yield known[-1]
-    yield from cycle(known)
+    every_op = architectures(loaded(every_op_space()), max_size=14, **steady)
+    others: list[st.SearchStrategy[Net]] = []
+    for name in ("einspace", "nasbench201"):
+        yield every_op
+        others.append(architectures(name, profile="test", max_size=24))
+        yield others[-1]
+    others.append(of_random_spaces())
+    yield every_op
+    yield others[-1]
+    for other in cycle(others):
+        yield every_op
+        yield other
 
 
 def hunt(seconds: float) -> dict[str, object]:
