@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import building, deep, exporting, sampling, spaces, startup, testing
+from benchmarks import building, deep, exporting, rewriting, sampling, spaces, startup, testing
 from benchmarks.measure import machine, say
 
 BENCHMARKS = {
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "sampling": sampling.run,
     "spaces": spaces.run,
     "deep": deep.run,
+    "rewriting": rewriting.run,
     "building": building.run,
     "exporting": exporting.run,
     "testing": testing.run,

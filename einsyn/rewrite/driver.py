@@ -71,11 +71,14 @@ class Phase:
     Args:
         name: what people call it.
         rules: in the order in which they are tried at an operation.
+        tidy: applied whenever these have changed something, and these after them again.
     """
 
-    def __init__(self, name: str, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, name: str, rules: tuple[Rule, ...], tidy: Phase | None = None) -> None:
         self.name = name
         self.rules = rules
+        self.tidy = tidy
+        self.exact = all(rule.law == "exact" for rule in rules)
         self._of: dict[type[Op], tuple[Rule, ...]] = {}
 
     def of(self, cls: type[Op]) -> tuple[Rule, ...]:
@@ -101,62 +104,69 @@ def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = 
     Raises:
         EinsynError: R001 rules undo one another for ever.
     """
-    draft = Draft(graph, lossless=all(rule.law == "exact" for phase in phases for rule in phase.rules))
+    draft = Draft(graph, lossless=all([phase.exact for phase in phases]))
     fired: Counter[str] = Counter()
     unused = len(graph.operations) - len(draft.nodes)
     if unused:
         fired["unused"] = unused
+    run = _Run(draft, fired, trace, _FIRINGS * (len(graph.operations) + 1))
     for phase in phases:
-        _Run(draft, phase, fired, trace).run(_FIRINGS * (len(graph.operations) + 1))
+        while run.until_stable(phase) and phase.tidy is not None and run.until_stable(phase.tidy):
+            pass
     return Rewritten(*draft.finished(), dict(fired))
 
 
 class _Run:
-    """One phase over a draft."""
+    """Rules on their way over a draft.
 
-    def __init__(self, draft: Draft, phase: Phase, fired: Counter[str], trace: list[Firing] | None) -> None:
+    Args:
+        draft: the graph.
+        fired: counts what fires.
+        trace: gets what every rule changed, if anybody wants to know.
+        most: firings that are taken for a cycle.
+    """
+
+    def __init__(self, draft: Draft, fired: Counter[str], trace: list[Firing] | None, most: int) -> None:
         self.draft = draft
-        self.phase = phase
         self.fired = fired
         self.trace = trace
+        self._most = most
+        self._order: list[str] = []  # the rules that fired, one after the other
 
-    def run(self, most: int) -> None:
-        """Sweep until nothing changes; `most` firings are taken for a cycle."""
-        total = 0
-        while any([self.phase.of(node.op.__class__) for node in self.draft.nodes]):
-            changed = self.sweep(most - total)
-            if not changed:
-                return
-            total += changed
+    def until_stable(self, phase: Phase) -> bool:
+        """Sweep until nothing changes; whether anything did."""
+        before = len(self._order)
+        while any([phase.of(node.op.__class__) for node in self.draft.nodes]):
+            last = len(self._order)
+            self.sweep(phase)
+            if len(self._order) == last:
+                break
+        return len(self._order) > before
 
-    def sweep(self, most: int) -> int:
-        """Try every operation once, and what rules put there; returns how many fired."""
+    def sweep(self, phase: Phase) -> None:
+        """Try every operation once, and what rules put there."""
         draft = self.draft
-        recent: list[str] = []
         kept: list[Node] = []
         for index, node in enumerate(draft.nodes):
             node.index = index
         for first in draft.nodes:
+            if not phase.of(first.op.__class__):
+                kept.append(first)
+                continue
             pending = [first]
             while pending:
                 node = pending.pop()
-                # What nobody uses is there for its weights alone.
-                built = self.fire(node, recent) if node.alive and draft.needed(node) else None
-                if built is None:
-                    kept.append(node)
-                    continue
-                if len(recent) > most:
-                    raise EinsynError(Diagnostic("R001", f"rewriting goes on for ever: {_cycle(recent)}"))
                 # Where some of its results are still used it stays, before what is new.
                 kept.append(node)
-                pending += reversed(built)
+                # What nobody uses is there for its weights alone.
+                if node.alive and draft.needed(node):
+                    pending += reversed(self.fire(node, phase))
         draft.nodes = [node for node in kept if node.alive]
-        return len(recent)
 
-    def fire(self, node: Node, recent: list[str]) -> list[Node] | None:
-        """What a rule that applies puts in place of a node, None if none does."""
+    def fire(self, node: Node, phase: Phase) -> list[Node]:
+        """Apply the first rule that applies at a node; returns what it put there."""
         draft = self.draft
-        for rule in self.phase.of(node.op.__class__):
+        for rule in phase.of(node.op.__class__):
             match = find(rule.pattern, draft, node)
             if match is None or not rule.guard(match):
                 continue
@@ -169,13 +179,15 @@ class _Run:
             if not replaced or any(draft.types[old] != draft.types[new] for old, new in replaced.items()):
                 continue
             gone = draft.commit(builder.added, replaced)
-            recent.append(rule.name)
             self.fired[rule.name] += 1
+            self._order.append(rule.name)
+            if len(self._order) > self._most:
+                raise EinsynError(Diagnostic("R001", f"rewriting goes on for ever: {_cycle(self._order)}"))
             if self.trace is not None:
                 before, after = (tuple(map(draft.line, nodes)) for nodes in (gone, builder.added))
                 self.trace.append(Firing(rule.name, str(node.path), before, after, tuple(replaced.items())))
             return builder.added
-        return None
+        return []
 
 
 def _cycle(names: Sequence[str]) -> str:

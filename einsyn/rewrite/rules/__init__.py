@@ -7,22 +7,22 @@ from typing import Final
 from einsyn.rewrite.driver import Phase
 from einsyn.rewrite.rules import attention, branches, deploy, structure, windows
 
-# What every network goes through.
-DEFAULT: Final = (
-    Phase("tidy", structure.RULES),
-    Phase("windows", (*structure.RULES, *windows.RULES)),
-    Phase("attention", (*structure.RULES, *attention.RULES)),
-    Phase("branches", (*structure.RULES, *branches.BRANCHES)),
-    Phase("layers", (*structure.RULES, *branches.LAYERS)),
-)
+_TIDY: Final = Phase("tidy", structure.RULES)
+_WINDOWS: Final = Phase("windows", windows.RULES, _TIDY)
+_BRANCHES: Final = Phase("branches", (*attention.RULES, *branches.BRANCHES), _TIDY)
+_LAYERS: Final = Phase("layers", branches.LAYERS, _TIDY)
 
+# What every network goes through.
+DEFAULT: Final = (_TIDY, _WINDOWS, _BRANCHES, _LAYERS)
 
 # What a network goes through that will only be evaluated.
 DEPLOY: Final = (
-    Phase("tidy", (*structure.RULES, *deploy.TRAINING)),
-    *DEFAULT[1:-1],
-    Phase("fold", (*structure.RULES, *deploy.FOLDING)),
-    DEFAULT[-1],
+    Phase("training", deploy.TRAINING, _TIDY),
+    _TIDY,
+    _WINDOWS,
+    _BRANCHES,
+    Phase("folding", deploy.FOLDING, _TIDY),
+    _LAYERS,
 )
 
 RULES: Final = (
