@@ -118,7 +118,8 @@ class Architecture:
         """16 hex digits, equal for architectures that compute the same up to the laws of `canonical_hash`."""
         from einsyn.canonical import canonical_hash
 
-        return canonical_hash(self)
+        # A graph that is made for this alone is not kept: searches remember many architectures by their form.
+        return canonical_hash(self.graph if "graph" in vars(self) else self._whole.graph())
 
     @property
     def ops(self) -> dict[str, int]:

@@ -106,7 +106,7 @@ class Kernel:
     def settle(self, state: State, proposed: Proposed, choices: Choices, score: Callable[[View], float | None]) -> Step:
         """What a proposal leads to."""
         move, edit = proposed
-        if edit is None or edit.child.architecture is None:
+        if edit is None or not edit.child.feasible:
             return Step(state, move, False, False)
         found = score(edit.child)
         if self.accepts(state, edit, found, choices):

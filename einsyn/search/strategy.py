@@ -17,6 +17,8 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from einsyn.search.views import Views
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -72,6 +74,7 @@ class Strategy(ABC):
         seed: of everything that is random here.
         limits: what an architecture may cost; those of the space unless given.
         start: architectures to evaluate first, before anything is drawn.
+        views: what is known of the space's derivations under these limits, where several searches share it.
     """
 
     name: ClassVar[str]
@@ -79,10 +82,17 @@ class Strategy(ABC):
     several: ClassVar[bool] = False
 
     def __init__(
-        self, space: Space, seed: int = 0, *, limits: Limits | None = None, start: Sequence[Architecture] = ()
+        self,
+        space: Space,
+        seed: int = 0,
+        *,
+        limits: Limits | None = None,
+        start: Sequence[Architecture] = (),
+        views: Views | None = None,
     ) -> None:
         self.space = space
-        self.limits = space.limits if limits is None else limits
+        self.views = Views(space, limits) if views is None else views
+        self.limits = self.views.limits
         self.random = Random(seed)
         self._start = list(reversed(start))
         self._waiting: dict[int, Proposal] = {}

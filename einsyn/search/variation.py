@@ -12,7 +12,6 @@ from einsyn.search.strategy import Draft
 if TYPE_CHECKING:
     from random import Random
 
-    from einsyn.architecture import Architecture
     from einsyn.search.moves.mixture import Mixture
     from einsyn.search.moves.move import Edit
     from einsyn.search.views import View, Views
@@ -39,18 +38,19 @@ class Variation:
         self._sampler = Sampler(views.space, random.getrandbits(64), views.limits)
         self._seen: set[str] = set()
 
-    def is_new(self, architecture: Architecture) -> bool:
-        """Whether an architecture has not been met; from now on it has."""
+    def is_new(self, view: View) -> bool:
+        """Whether an architecture has not been met; from now on it has. What is not feasible is not new."""
         before = len(self._seen)
-        self._seen.add(architecture.canonical)
+        if view.form is not None:
+            self._seen.add(view.form)
         return len(self._seen) > before
 
     def fresh(self) -> Draft | None:
         """A draw from the space; None where nothing new comes up."""
         for _ in range(TRIES):
-            found = next(self._sampler)
-            if self.is_new(found):
-                return Draft(found)
+            view = self.views.met(next(self._sampler))
+            if self.is_new(view) and view.architecture is not None:
+                return Draft(view.architecture)
         return None
 
     def child(self, view: View, parent: int, mate: tuple[View, int] | None = None) -> Draft | None:
@@ -67,7 +67,9 @@ class Variation:
                 edit: Edit | None = move.propose(view, self.choices)
             else:
                 (move, edit), parents = self.moves.propose(view, self.choices), (parent,)
-            found = None if edit is None or edit.child is view else edit.child.architecture
-            if found is not None and self.is_new(found):
+            if edit is None or not self.is_new(edit.child):
+                continue
+            found = edit.child.architecture
+            if found is not None:
                 return Draft(found, parents, move.name)
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cached_property
 from math import fsum, inf
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import ref
 
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import TreeChooser, weights_of
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Nodes of all derivations that are remembered together.
+# Productions of all derivations that are remembered together, and architectures that are held.
 _KEPT: Final = 200_000
+_RECENT: Final = 16
 
 
 def symbol_of(node: Node) -> Rule | Terminal:
@@ -51,6 +54,7 @@ class View:
         self.views = views
         self.tree = tree
         self._sites: dict[Any, Any] = {}
+        self._architecture: ref[Architecture] | None = None
 
     @cached_property
     def _placed(self) -> list[tuple[Node, int, int]]:
@@ -62,13 +66,42 @@ class View:
         return [node for node, _, _ in self._placed]
 
     @cached_property
+    def feasible(self) -> bool:
+        """Whether the derivation is well typed and within the limits."""
+        return self.architecture is not None
+
+    @property
     def architecture(self) -> Architecture | None:
-        """The architecture, or None where the derivation is ill typed or exceeds a limit."""
-        outcome = self.views.space.elaborate(TreeChooser(self.tree), self.views.limits)
-        if outcome.cause is None:
-            return Architecture(self.views.space, outcome, self.tree)
-        outcome.root.dismantle()
-        return None
+        """The architecture, or None where the derivation is not feasible. It is made again if nobody holds it."""
+        known = vars(self)
+        if not known.get("feasible", True):
+            return None
+        found = None if self._architecture is None else self._architecture()
+        if found is None:
+            outcome = self.views.space.elaborate(TreeChooser(self.tree), self.views.limits)
+            if outcome.cause is not None:
+                known["feasible"] = False
+                outcome.root.dismantle()
+                return None
+            found = Architecture(self.views.space, outcome, self.tree)
+            self.take(found)
+        return found
+
+    @property
+    def held(self) -> bool:
+        """Whether the architecture has been made and somebody still holds it."""
+        return self._architecture is not None and self._architecture() is not None
+
+    def take(self, architecture: Architecture) -> None:
+        """Know the architecture of this derivation."""
+        self._architecture = ref(architecture)
+        self.views.hold(architecture)
+
+    @cached_property
+    def form(self) -> str | None:
+        """The canonical form of the architecture, if the derivation is feasible."""
+        architecture = self.architecture
+        return None if architecture is None else architecture.canonical
 
     @cached_property
     def log_prob(self) -> float:
@@ -127,10 +160,15 @@ class Views:
     def __init__(self, space: Space, limits: Limits | None = None) -> None:
         self.space = space
         self.limits = space.limits if limits is None else limits
-        self.advice = Viability(space.program)
         self._known: dict[Derivation, View] = {}
         self._nodes = 0
+        self._recent: deque[Architecture] = deque(maxlen=_RECENT)
         self._facts: dict[Any, Any] = {}
+
+    @cached_property
+    def advice(self) -> Viability:
+        """What is needed to finish a derivation."""
+        return Viability(self.space.program)
 
     def fact(self, find: Callable[..., T], *subject: object) -> T:
         """What a function finds out about the space, or about a part of its grammar; it is asked once for each."""
@@ -149,6 +187,17 @@ class Views:
             self._nodes += tree.size
             found = self._known[tree] = View(self, tree)
         return found
+
+    def met(self, architecture: Architecture) -> View:
+        """The view of an architecture's derivation."""
+        view = self.of(architecture.derivation)
+        if not view.held:
+            view.take(architecture)
+        return view
+
+    def hold(self, architecture: Architecture) -> None:
+        """Keep an architecture for a little while: whoever asks whether it is feasible will ask for it as well."""
+        self._recent.append(architecture)
 
     def room(self, view: View, number: int) -> Room:
         """What may stand in place of a node without exceeding a limit."""

@@ -34,7 +34,7 @@ class Edit(NamedTuple):
 class Move(ABC):
     """Proposes changes of derivations. Moves have no state: all they know comes from the view and the choices.
 
-    A child may be ill typed or exceed a limit: whoever asked looks at `Edit.child.architecture`.
+    A child may be ill typed or exceed a limit: whoever asked looks at `Edit.child.feasible`.
     """
 
     name: ClassVar[str]

@@ -11,13 +11,13 @@ from einsyn.search.moves.mixture import Mixture, every_move
 from einsyn.search.population import Member, crowding, fronts, tournament
 from einsyn.search.strategy import Draft, Outcome, Strategy
 from einsyn.search.variation import Variation
-from einsyn.search.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
+    from einsyn.search.views import Views
     from einsyn.space import Space
 
 
@@ -31,6 +31,7 @@ class PopulationStrategy(Strategy):
         seed: of everything random.
         limits: what an architecture may cost.
         start: architectures to evaluate first; they count towards the population.
+        views: shared with other searches.
         population: how many members there are.
         tournament: of how many members, drawn at random, the fittest has a child.
         crossover: with which probability a change takes a subtree from a second parent.
@@ -47,20 +48,20 @@ class PopulationStrategy(Strategy):
         *,
         limits: Limits | None = None,
         start: Sequence[Architecture] = (),
+        views: Views | None = None,
         population: int = 20,
         tournament: int = 5,
         crossover: float = 0.2,
         moves: Mixture | None = None,
     ) -> None:
-        super().__init__(space, seed, limits=limits, start=start)
+        super().__init__(space, seed, limits=limits, start=start, views=views)
         if population < 1 or tournament < 1:
             raise ValueError("a population and a tournament have at least one member")
         if not 0 <= crossover <= 1:
             raise ValueError(f"crossover is a probability, not {crossover}")
         self._size = population
         self._tournament = tournament
-        views = Views(space, self.limits)
-        self._variation = Variation(views, moves or every_move(views, MOVES), self.random, crossover)
+        self._variation = Variation(self.views, moves or every_move(self.views, MOVES), self.random, crossover)
         self._beginners = 0  # evaluations until the first population is complete
         self._members: deque[Member] = deque()
 
@@ -77,10 +78,11 @@ class PopulationStrategy(Strategy):
 
     def _learn(self, outcome: Outcome) -> None:
         proposal, values = outcome
-        self._variation.is_new(proposal.architecture)
+        view = self.views.met(proposal.architecture)
+        self._variation.is_new(view)
         if values is not None:
             self._beginners += 1
-            self._join(Member(proposal.id, self._variation.views.of(proposal.architecture.derivation), values))
+            self._join(Member(proposal.id, view, values))
 
     def report(self) -> Mapping[str, Any]:
         return {"population": [m.id for m in self._members]}

@@ -9,13 +9,13 @@ from einsyn.search.moves.mixture import Mixture, every_move
 from einsyn.search.population import Member
 from einsyn.search.strategy import Draft, Outcome, Strategy
 from einsyn.search.variation import Variation
-from einsyn.search.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
+    from einsyn.search.views import Views
     from einsyn.space import Space
 
 
@@ -31,6 +31,7 @@ class LocalSearch(Strategy):
         seed: of everything random.
         limits: what an architecture may cost.
         start: architectures to evaluate first; the climb begins at the best of them.
+        views: shared with other searches.
         patience: how many changes of one architecture are tried.
         moves: what changes an architecture; the small ones of the shipped moves unless given.
 
@@ -47,15 +48,15 @@ class LocalSearch(Strategy):
         *,
         limits: Limits | None = None,
         start: Sequence[Architecture] = (),
+        views: Views | None = None,
         patience: int = 100,
         moves: Mixture | None = None,
     ) -> None:
-        super().__init__(space, seed, limits=limits, start=start)
+        super().__init__(space, seed, limits=limits, start=start, views=views)
         if patience < 1:
             raise ValueError("patience is at least 1")
         self._patience = patience
-        views = Views(space, self.limits)
-        self._variation = Variation(views, moves or every_move(views, SMALL_MOVES), self.random)
+        self._variation = Variation(self.views, moves or every_move(self.views, SMALL_MOVES), self.random)
         self._here: Member | None = None
         self._tried = 0
         self._climbs = 0
@@ -74,10 +75,11 @@ class LocalSearch(Strategy):
 
     def _learn(self, outcome: Outcome) -> None:
         proposal, values = outcome
-        self._variation.is_new(proposal.architecture)
+        view = self.views.met(proposal.architecture)
+        self._variation.is_new(view)
         self._tried += self._here is not None and proposal.parents == (self._here.id,)
         if values is not None and (self._here is None or values[0] > self._here.values[0]):
-            self._here = Member(proposal.id, self._variation.views.of(proposal.architecture.derivation), values)
+            self._here = Member(proposal.id, view, values)
             self._tried = 0
 
     def report(self) -> Mapping[str, Any]:

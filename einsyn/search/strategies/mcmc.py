@@ -15,14 +15,13 @@ from einsyn.search.mixing import effective_size, r_hat
 from einsyn.search.moves import MOVES
 from einsyn.search.moves.mixture import Mixture, Proposed, every_move
 from einsyn.search.strategy import Draft, Outcome, Strategy
-from einsyn.search.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
-    from einsyn.search.views import View
+    from einsyn.search.views import View, Views
     from einsyn.space import Space
 
 # Steps of a chain without anything to evaluate after which there is taken to be nothing.
@@ -58,11 +57,10 @@ class Chain:
         """Whether it can go on only when something has been evaluated."""
         return self.proposed is not None or self.beginning is not None
 
-    def begin(self, views: Views, given: Architecture | None) -> Architecture:
+    def begin(self, views: Views, given: Architecture | None) -> View:
         """A first state: what is given, or a draw from the space."""
-        found = next(self._sampler) if given is None else given
-        self.beginning = views.of(found.derivation)
-        return found
+        self.beginning = views.met(next(self._sampler) if given is None else given)
+        return self.beginning
 
     def take(self, score: float | None, id: int) -> None:
         """Go on with what was waited for.
@@ -106,6 +104,7 @@ class MCMC(Strategy):
         seed: of everything random.
         limits: what an architecture may cost.
         start: where the first chains begin; the others begin with draws.
+        views: shared with other searches.
         chains: how many; with several temperatures as many as these.
         temperature: of the score, in its own units: a score lower by this is e times as rare.
         power: of the grammar's probability: 1 is the grammar, 0 all architectures alike.
@@ -126,6 +125,7 @@ class MCMC(Strategy):
         *,
         limits: Limits | None = None,
         start: Sequence[Architecture] = (),
+        views: Views | None = None,
         chains: int = 4,
         temperature: float = 1.0,
         power: float = 1.0,
@@ -133,13 +133,12 @@ class MCMC(Strategy):
         burn_in: float = 0.5,
         moves: Mixture | None = None,
     ) -> None:
-        super().__init__(space, seed, limits=limits, start=start)
+        super().__init__(space, seed, limits=limits, start=start, views=views)
         if chains < 1:
             raise ValueError("there is at least one chain")
         if not 0 <= burn_in < 1:
             raise ValueError(f"burn_in is a share below 1, not {burn_in}")
-        self._views = Views(space, self.limits)
-        mixture = moves or every_move(self._views, MOVES)
+        mixture = moves or every_move(self.views, MOVES)
         sampler = Sampler(space, self.random.getrandbits(64), self.limits)
         temperatures = tuple(ladder) or (temperature,) * chains
         self.chains = [
@@ -178,25 +177,25 @@ class MCMC(Strategy):
         """What has to be evaluated for a chain's next step; None where the step could be made without."""
         if chain.state is None:
             given = self._given.pop(0) if self._given else None
-            return self._unless_known(chain, chain.begin(self._views, given), Draft)
+            return self._unless_known(chain, chain.begin(self.views, given), (), "sample")
         chain.proposed = chain.kernel.propose(chain.state, chain.choices)
         move, edit = chain.proposed
-        found = None if edit is None else edit.child.architecture
-        if found is None:
+        if edit is None or not edit.child.feasible:
             chain.take(None, -1)
             return None
-        return self._unless_known(chain, found, lambda a: Draft(a, (chain.id,), move.name))
+        return self._unless_known(chain, edit.child, (chain.id,), move.name)
 
-    def _unless_known(
-        self, chain: Chain, architecture: Architecture, draft: Callable[[Architecture], Draft]
-    ) -> Draft | None:
-        form = architecture.canonical
+    def _unless_known(self, chain: Chain, view: View, parents: tuple[int, ...], move: str) -> Draft | None:
+        form = view.form
+        assert form is not None
         if form in self._known:
             chain.take(*self._known[form])
             return None
         chains = self._awaited.setdefault(form, [])
         chains.append(chain)
-        return draft(architecture) if len(chains) == 1 else None
+        architecture = view.architecture
+        assert architecture is not None
+        return Draft(architecture, parents, move) if len(chains) == 1 else None
 
     def _exchange(self) -> None:
         """Offer two neighbouring chains each other's states."""
@@ -211,7 +210,8 @@ class MCMC(Strategy):
     def _learn(self, outcome: Outcome) -> None:
         proposal, values = outcome
         score = None if values is None else values[0]
-        form = proposal.architecture.canonical
+        form = self.views.met(proposal.architecture).form
+        assert form is not None
         self._known[form] = (score, proposal.id)
         self._missing -= self._missing > 0
         for chain in self._awaited.pop(form, ()):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
+    from einsyn.search.views import Views
     from einsyn.space import Space
 
 
@@ -23,14 +24,21 @@ class RandomSearch(Strategy):
         seed: of the draws.
         limits: what an architecture may cost.
         start: architectures to evaluate first.
+        views: shared with other searches.
     """
 
     name: ClassVar[str] = "random"
 
     def __init__(
-        self, space: Space, seed: int = 0, *, limits: Limits | None = None, start: Sequence[Architecture] = ()
+        self,
+        space: Space,
+        seed: int = 0,
+        *,
+        limits: Limits | None = None,
+        start: Sequence[Architecture] = (),
+        views: Views | None = None,
     ) -> None:
-        super().__init__(space, seed, limits=limits, start=start)
+        super().__init__(space, seed, limits=limits, start=start, views=views)
         self._sampler = Sampler(space, self.random.getrandbits(64), self.limits)
 
     def _draft(self) -> Draft:
