@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem full clean install
+.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench full clean install
 
 install: $(STAMP)
 
@@ -48,6 +48,14 @@ fuzz: $(STAMP)
 ecosystem: $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt onnxslim onnxsim
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/ecosystem.py
+
+# Two million states of Markov chains on NAS-Bench-201 against the enumerated distribution; the result is committed.
+mcmc: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_mcmc
+
+# A thousand searches of each strategy on NAS-Bench-201 against minimal ones; the result is committed.
+nasbench: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_search
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import tree_of
-from einsyn.derivation.tree import Derivation, Token
+from einsyn.derivation.tree import Derivation
 from einsyn.diagnostics import Diagnostic
-from einsyn.elaborate.viability import drawn
 from einsyn.errors import SamplingError
+from einsyn.search.moves.regenerate import is_open
 from einsyn.space import Space
 from einsyn.testing.drawing import DrawnChooser, settle
 from einsyn.testing.net import Net
@@ -181,10 +181,3 @@ def places(draw: Draw, tree: Derivation) -> Iterator[tuple[int, ...]]:
         path = draw(st.sampled_from(paths))
         paths.remove(path)
         yield path
-
-
-def is_open(node: Derivation | Token) -> bool:
-    """Whether something else could stand in place of a node."""
-    if isinstance(node, Token):
-        return len(drawn(node.symbol.domain)) > 1
-    return len(node.production.rule.drawable) > 1
