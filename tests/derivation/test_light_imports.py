@@ -20,7 +20,7 @@ HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "networkx", "sympy")
         "from einsyn.cli.main import run; run(['sample', 'einspace', '-n', '5', '--json'])",
         "from einsyn.cli.main import run; run(['check', 'nasbench201', 'ref:best_cifar10', '--json'])",
         "from einsyn.cli.main import run; run(['--help'])",
-        "import einsyn; from einsyn.search.strategies import STRATEGIES as S; S['local'](einsyn.load('einspace')).ask(3)",
+        "import einsyn; from einsyn.search.strategies.local import LocalSearch as S; S(einsyn.load('einspace')).ask(3)",
     ],
 )
 def test_nothing_heavy_is_imported(code: str) -> None:
