@@ -10,9 +10,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import einsyn
+from einsyn.evaluate.data import DIGITS
+from einsyn.evaluate.recipe import Recipe
+from einsyn.evaluate.training import Training
+from einsyn.search.driver import Driver
+from einsyn.search.executors import InProcess
+from einsyn.search.plan import Plan
+from einsyn.search.run import Run
+from einsyn.search.winner import do_again
 
 OUT = Path("demo-out")
 REFERENCE = "resnet18_no_maxpool"
@@ -98,6 +107,23 @@ def verify_samples(drawn: list[einsyn.Architecture]) -> None:
     assert all(v.verified or v.unstable for v in found)
 
 
+def search() -> None:
+    """Train networks of a space on scikit-learn's digits, and the same number of random ones beside it."""
+    space = einsyn.load("einspace", input="1x8x8", max_macs=50_000)
+    objective = Training(DIGITS, Recipe(epochs=3, learning_rate=1e-2))
+    plan = Plan(strategy="evolution", options={"population": 4, "tournament": 2}, budget=12)
+    with TemporaryDirectory() as folder, Run.create(Path(folder), space, plan, [objective]) as run:
+        driver = Driver(run, InProcess(run.objectives, plan.seed))
+        driver.go(plan.budget)
+        for arm in driver.arms:
+            print(f"{arm.name:>7}: {arm.done} networks, best validation accuracy {arm.best(run.objectives):.3f}")
+        (best,) = run.front()
+        model = OUT / "digits.onnx"
+        again = do_again(run, best, [model])
+        print(f"{short(best.arch)}\n   {best.params:,} parameters, test accuracy {again.test:.3f}, trained: {model}")
+        assert again.same
+
+
 def main() -> None:
     """The whole way."""
     started = perf_counter()
@@ -123,10 +149,14 @@ def main() -> None:
     headline("6. Twenty of the samples, torch against onnxruntime")
     verify_samples(drawn)
 
+    headline("7. A search that trains, on digits")
+    search()
+
     headline(f"Done in {perf_counter() - started:.0f} s. Try next")
     print("einsyn sample einspace -n 5 --max-params 1e6 --json")
     print("einsyn show einspace 'route(im2col(4,4,0),linear64,identity)' --as ir")
     print("einsyn compile nasbench201 ref:best_cifar10 -o net.py -o net.onnx --verify")
+    print("einsyn search einspace --max-macs 1e6 --budget 100 -o run")
     print("python examples/own_space.py        and docs/tutorial/first-space.md")
 
 

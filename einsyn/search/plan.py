@@ -156,7 +156,7 @@ def _options(made: type[Strategy]) -> dict[str, Any]:
     for each in made.__mro__:
         if issubclass(each, Strategy) and "__init__" in vars(each):
             for option, parameter in signature(each.__init__).parameters.items():
-                if option not in common and isinstance(parameter.default, int | float | tuple):
+                if option not in common and type(parameter.default) in (int, float, tuple):
                     found.setdefault(option, parameter.default)
     return found
 
