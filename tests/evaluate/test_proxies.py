@@ -111,7 +111,9 @@ def test_fisher_by_hand() -> None:
     output = hidden.relu() @ w2.T + b2
     output.retain_grad()
     torch.nn.functional.cross_entropy(output, y).backward()
-    expected = sum(float((a.detach() * a.grad).square().mean(0).sum() / 2) for a in (hidden, output) if a.grad is not None)
+    expected = sum(
+        float((a.detach() * a.grad).square().mean(0).sum() / 2) for a in (hidden, output) if a.grad is not None
+    )
     assert PROXIES["fisher"][0](s) == pytest.approx(expected, rel=1e-4)
 
 
