@@ -1,10 +1,11 @@
 """The long fuzzing run, `make fuzz`: every shipped space at its test profile, and the space of every operation.
 
-    python tests/fuzz/long_run.py [-n 4000] [--share 100] [--space NAME ...] [--folder DIR] [--output FILE]
+    python tests/fuzz/long_run.py [-n 750] [--share 40] [--space NAME ...] [--folder DIR] [--output FILE]
 
 Torch is compared with onnxruntime on all networks, and with the ONNX reference evaluator on a share. Whatever
-disagrees has to be explained by the corpus beside this file. Writes a JSON record, in which spaces that are not run
-this time keep what they had; exit status 1 if something is new. A run that was interrupted goes on where it was.
+disagrees has to be explained by the corpus beside this file. Writes a JSON record after each space, in which those that
+are not run this time keep what they had; exit status 1 if something is new. A run that was interrupted goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ def run_one(
             print(f"{folder.name}: {of.totals.tried} of {n}, {len(of.findings)} findings", file=sys.stderr, flush=True)
 
     campaign.run(n, progress=progress)
+    print(f"{folder.name}: {campaign.totals.tried} of {n} done, {len(campaign.findings)} findings", file=sys.stderr)
     known = explained()
     new = [finding.title for finding in campaign.findings if finding.key not in known]
     summary = campaign.summary()
@@ -70,17 +73,22 @@ def run_one(
     return {**summary, "unexplained": new, "unstable_archs": campaign.totals.unstable_archs[:20]}
 
 
-def run(n: int, share: int, only: list[str], folder: Path, before: dict[str, Any]) -> dict[str, Any]:
-    """The campaigns of some spaces, or of all; `before` is what an earlier run recorded."""
+def run(n: int, share: int, only: list[str], folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The campaigns of some spaces, or of all: the name and what came of each."""
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = before.get("runs", {})
     for name, space in spaces(folder).items():
         if only and name not in only:
             continue
         place = folder / name.replace(" ", "-")
-        found[name] = run_one(space, ("torch", "onnxruntime"), n, place)
-        beside = folder / f"{place.name}-reference"
-        found[f"{name}, reference"] = run_one(space, ("torch", "reference"), share, beside, **SMALL)
+        if n:
+            yield name, run_one(space, ("torch", "onnxruntime"), n, place)
+        if share:
+            beside = folder / f"{place.name}-reference"
+            yield f"{name}, reference", run_one(space, ("torch", "reference"), share, beside, **SMALL)
+
+
+def record(found: dict[str, Any]) -> dict[str, Any]:
+    """What is written, of the results of all campaigns by name."""
     return {
         "networks": sum(each["tried"] for each in found.values()),
         "unexplained": [title for each in found.values() for title in each["unexplained"]],
@@ -92,16 +100,19 @@ def run(n: int, share: int, only: list[str], folder: Path, before: dict[str, Any
 def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("-n", type=int, default=4_000)
-    parser.add_argument("--share", type=int, default=100)
+    parser.add_argument("-n", type=int, default=750)
+    parser.add_argument("--share", type=int, default=40)
     parser.add_argument("--space", action="append", default=[])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "einsyn-fuzz")
     parser.add_argument("--output", type=Path, default=RESULT)
     options = parser.parse_args()
     before = json.loads(options.output.read_text(encoding="utf-8")) if options.output.exists() else {}
-    result = run(options.n, options.share, options.space, options.folder, before)
+    found: dict[str, Any] = before.get("runs", {})
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    for name, summary in run(options.n, options.share, options.space, options.folder):
+        found[name] = summary
+        options.output.write_text(json.dumps(record(found), indent=2) + "\n", encoding="utf-8")
+    result = record(found)
     print(f"{result['networks']} networks, {len(result['unexplained'])} findings that the corpus does not explain")
     for title in result["unexplained"]:
         print(f"  {title}")
