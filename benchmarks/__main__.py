@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import building, deep, exporting, rewriting, sampling, spaces, startup, testing
+from benchmarks import building, deep, exporting, rewriting, sampling, searching, spaces, startup, testing
 from benchmarks.measure import machine, say
 
 BENCHMARKS = {
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "rewriting": rewriting.run,
     "building": building.run,
     "exporting": exporting.run,
+    "searching": searching.run,
     "testing": testing.run,
 }
 RESULTS = Path(__file__).parent / "results" / "benchmarks.json"

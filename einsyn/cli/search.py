@@ -182,7 +182,9 @@ def _resume(
         budget = run.budget
         if extend is not None:
             budget = run.extend(extend)
-        _carry_out(run, budget, seconds if budget is None or seconds is not None else None, executor, workers)
+        if budget is None and seconds is None:
+            seconds = run.plan.seconds  # nothing else would end it
+        _carry_out(run, budget, seconds, executor, workers)
 
 
 def _space(

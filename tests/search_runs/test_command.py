@@ -121,6 +121,21 @@ def test_the_trained_winner_is_what_is_written(said: Said) -> None:
     assert f"now:    train {found['best']['values']['train']:.6g}" in said.out
 
 
+def test_a_search_that_time_ends(said: Said) -> None:
+    command = ["search", "small.lark", "--strategy", "random", "--objective", "params"]
+    assert said(*command, "--time", "1s", "-o", "run", "--json") == 0
+    found = json.loads(said.out)
+    assert not found["reproducible"]
+    done = found["arms"]["search"]["evaluations"]
+    assert done > 0
+    # As long again; and then so many more, however long that takes.
+    assert said("search", "--resume", "run", "--json") == 0
+    longer = json.loads(said.out)["arms"]["search"]["evaluations"]
+    assert longer > done
+    assert said("search", "--resume", "run", "--extend", "5", "--json") == 0
+    assert json.loads(said.out)["arms"]["search"]["evaluations"] == longer + 5
+
+
 def test_what_is_not_as_it_was_is_said(said: Said) -> None:
     assert (
         said(
