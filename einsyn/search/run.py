@@ -67,7 +67,7 @@ class Run:
             RunError: Q001 the folder holds a run, Q003 another process works on it, Q005 it cannot be written.
             DataError: an objective does not fit the space.
         """
-        from einsyn.testing.versions import versions
+        from einsyn.versions import versions
 
         for objective in objectives:
             objective.prepare(space)

@@ -15,7 +15,7 @@ from einsyn.testing.culprit import contains
 from einsyn.testing.finding import Finding, write_finding
 from einsyn.testing.reduce import Reducer, known_as, same_as, try_case
 from einsyn.testing.state import State, make_folder, read_state, write_state
-from einsyn.testing.versions import versions
+from einsyn.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

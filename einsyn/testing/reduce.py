@@ -14,7 +14,7 @@ from einsyn.testing.judge import NUMERIC, Disagreement, Verdict, examine
 from einsyn.testing.met import run_through
 from einsyn.testing.outcome import Outcome
 from einsyn.testing.shrink import Shrinker
-from einsyn.testing.versions import versions
+from einsyn.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

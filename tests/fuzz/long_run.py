@@ -26,7 +26,7 @@ from einsyn.testing.fuzz import Campaign
 from einsyn.testing.plan import Plan
 from einsyn.testing.state import STATE
 from einsyn.testing.stored import folders, read_finding
-from einsyn.testing.versions import versions
+from einsyn.versions import versions
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"

@@ -10,7 +10,7 @@ from ecosystem import SYSTEMS
 from einsyn.testing.oracles import ORACLES
 from einsyn.testing.replay import replay
 from einsyn.testing.stored import folders, read_case, read_finding
-from einsyn.testing.versions import versions
+from einsyn.versions import versions
 
 CORPUS = Path(__file__).parent / "corpus"
 FOLDERS = list(folders(CORPUS))
