@@ -109,7 +109,10 @@ def test_control_c_ends_with_130_and_leaves_no_file(tmp_path: Path) -> None:
         time.sleep(0.05)
     assert list(tmp_path.iterdir())
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    try:
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert err == "interrupted\n"
     assert list(tmp_path.iterdir()) == []
