@@ -1,6 +1,6 @@
 """Sample efficiency on NAS-Bench-201: the shipped strategies against minimal ones written for the table.
 
-    python -m benchmarks.nasbench201_search [REPEATS]
+    python -m benchmarks.nasbench201_search [STRATEGY ...]
 
 A search evaluates 100 cells; the score of a cell is the validation accuracy of its first seed after 200 epochs.
 Reported is the mean test accuracy of the best cell found, over repeats that are paired by their seed. The shipped
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TABLE = Path(__file__).parents[2] / "shared" / "reference" / "nb201.npz"
 RESULTS = Path(__file__).parent / "results" / "nasbench201_search.json"
 BUDGET = 100
+REPEATS = 1000
 BASELINES = {"random": random_search, "minimal evolution": evolution, "minimal local search": local_search}
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
@@ -75,7 +76,7 @@ def searched(strategy: Strategy, table: Table, scores: Sequence[float]) -> list[
     return found
 
 
-def run(repeats: int = 1000) -> dict[str, Any]:
+def run(strategies: Sequence[str], repeats: int = REPEATS) -> dict[str, Any]:
     """Mean test accuracy by data set and strategy, with standard errors, and paired differences to the baselines."""
     table = Table()
     space = einsyn.load("nasbench201", profile="test")
@@ -83,7 +84,7 @@ def run(repeats: int = 1000) -> dict[str, Any]:
     searches: dict[str, Callable[[int, Sequence[float]], list[int]]] = {}
     for name, baseline in BASELINES.items():
         searches[name] = lambda seed, scores, search=baseline: search(Random(seed), scores, BUDGET)
-    for name in [name for name, each in STRATEGIES.items() if not each.several]:
+    for name in strategies:
         searches[f"einsyn {name}"] = lambda seed, scores, name=name: searched(
             STRATEGIES[name](space, seed, views=views), table, scores
         )
@@ -119,17 +120,17 @@ def error(values: Sequence[float]) -> float:
 
 
 def main() -> None:
-    """Run and keep the result."""
+    """Run some strategies, or all for one objective, and keep the result beside what is known of the others."""
     if not TABLE.exists():
         sys.exit(f"the table of NAS-Bench-201 is not at {TABLE}")
-    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    figures = run(repeats)
+    figures = run(sys.argv[1:] or [name for name, each in STRATEGIES.items() if not each.several])
+    known = json.loads(RESULTS.read_text())["figures"] if RESULTS.exists() else {}
     for data, by_name in figures.items():
         print(data)
         for name, row in by_name.items():
             print(f"  {name:22} " + "  ".join(f"{what} {figure}" for what, figure in row.items()))
-    if repeats == 1000:
-        RESULTS.write_text(json.dumps({"machine": machine(), "repeats": repeats, "figures": figures}, indent=2) + "\n")
+        known[data] = {**known.get(data, {}), **by_name}
+    RESULTS.write_text(json.dumps({"machine": machine(), "repeats": REPEATS, "figures": known}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
