@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import torch
 from hypothesis import Phase, given, seed, settings
@@ -31,25 +32,32 @@ from einsyn.testing.space_contract import check_graph, check_module, check_rewri
 UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
 # Networks of one space before the next has its turn.
 ROUND = 40
+# How long one failure is shrunk; where more than so many modules are left, other spaces may have a smaller one.
 SHRINK_SECONDS = 10.0
+FEW_MODULES = 4
 
 
 class Stop(BaseException):
     """Time is over; hypothesis lets it through."""
 
 
+class Shrunk(BaseException):
+    """One failure has been shrunk for long enough; hypothesis lets it through."""
+
+
 class Hunt:
     """What has been found so far.
 
     Args:
-        seconds: processor time until the first failure.
+        seconds: processor time until the first failure, and until the search for a smaller one in other spaces ends.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.tried = 0
         self.found_after: float | None = None
-        self.best: dict[str, object] | None = None
+        self.shrinking_since: float | None = None
+        self.best: dict[str, Any] | None = None
 
     def judge(self, net: Net) -> None:
         """Fail where the network is not what einsyn says; keep the smallest that fails."""
@@ -66,13 +74,16 @@ class Hunt:
         now = time.process_time()
         if self.best is not None and self.best["modules"] == 1:
             raise Stop  # nothing is smaller
-        if now > (self.seconds if self.found_after is None else self.found_after + SHRINK_SECONDS):
+        if self.shrinking_since is not None and now > self.shrinking_since + SHRINK_SECONDS:
+            raise Shrunk
+        if self.shrinking_since is None and now > self.seconds:
             raise Stop
 
     def found(self, space: einsyn.Space, tree: Derivation, error: Exception) -> None:
         """Keep what fails if it is smaller than what failed before."""
-        if self.found_after is None:
-            self.found_after = time.process_time()
+        now = time.process_time()
+        self.found_after = now if self.found_after is None else self.found_after
+        self.shrinking_since = now if self.shrinking_since is None else self.shrinking_since
         modules = modules_of(tree)
         if self.best is None or (modules, tree.size) < (self.best["modules"], self.best["size"]):
             self.best = {
@@ -172,8 +183,13 @@ def hunt(seconds: float) -> dict[str, object]:
             def judged(net: Net) -> None:
                 state.judge(net)
 
-            judged()
-    except Stop:
+            try:
+                judged()
+            except (Shrunk, AssertionError):
+                if state.best is None or state.best["modules"] <= FEW_MODULES:
+                    raise
+                state.shrinking_since = None
+    except (Stop, Shrunk):
         pass
     except Exception as error:  # a space that cannot be drawn from, or what hypothesis makes of a failure
         if state.best is None:
