@@ -87,11 +87,7 @@ class PatternAutomaton(Automaton):
         try:
             parsed: Any = interegular.parse_pattern(pattern)
             machine: Any = parsed.to_fsm().reduce()
-        except (
-            interegular.Unsupported,
-            interegular.InvalidSyntax,
-            NotImplementedError,
-        ) as error:  # all its own
+        except (interegular.Unsupported, interegular.InvalidSyntax, NotImplementedError) as error:  # all interegular's
             raise ValueError(str(error)) from None
         self._map: dict[int, dict[int | None, int]] = machine.map
         self._finals: frozenset[int] = machine.finals

@@ -76,7 +76,7 @@ class Service(ABC):
             CannotLoadError: something is not there.
         """
 
-    def load_in_fork(self) -> None:  # noqa: B027
+    def load_in_fork(self) -> None:  # noqa: B027  # likewise
         """Import what starts threads when it is imported, because threads do not survive a fork."""
 
     @abstractmethod

@@ -8,7 +8,7 @@ left.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError, SamplingError
@@ -177,7 +177,8 @@ class Driver:
         for arm, proposal, same, found in repeated:
             known = self.run.store.remembered(same)
             assert known is not None
-            result = Result(known.values, None if known.status == "done" else known.status, known.message)  # type: ignore[arg-type]
+            failure: Any = None if known.status == "done" else known.status  # the store has it as text
+            result = Result(known.values, failure, known.message)
             self._keep(arm, proposal, same, result, None, found)
 
     def _same(self, architecture: Architecture) -> str:

@@ -97,7 +97,7 @@ class Run:
                 "title": space.title or space.name,
             }
             store.begin(facts, files)
-        except BaseException:
+        except BaseException:  # the lock goes whatever happens, and what happened goes on
             os.close(lock)
             raise
         return cls(folder, store, _load(folder, origin), plan, objectives, lock)
@@ -135,7 +135,7 @@ class Run:
             objectives = plan.make_objectives()
             if write:
                 _prepare(folder, space, plan, objectives)
-        except BaseException:
+        except BaseException:  # likewise
             if store is not None:
                 store.close()
             if lock is not None:
