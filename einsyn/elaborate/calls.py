@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
-from einsyn.elaborate.code import MISSING, Code, Opcode
+from einsyn.elaborate.bind import bind, entered
+from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.frames import Frame, Types
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.plain import recall
@@ -225,8 +226,8 @@ class Calls:
                 given.pop()
             f = Macro(f.code, tuple(given))
         if isinstance(f, Macro):
-            made = self._bind(f, args, named, origin, span)
-            found = recall(f.code, made, self.fuel, self.trace.values) if made.__class__ is Frame else None
+            made = bind(f, args, named, origin, span)
+            found = recall(f.code, made, self.fuel, self.trace.values) if isinstance(made, Frame) else None
             if found is None:
                 return made
             self.burn(found[1])
@@ -258,42 +259,6 @@ class Calls:
         hint = "an arrow takes tensors" if not isinstance(f, Builtin) else f.usage
         raise Infeasible("V006", f"{kind_name(cast('Value', f))} cannot be applied to values", hint, origin, span)
 
-    def _bind(
-        self, f: Macro, args: list[Any], named: dict[str, Any], origin: Choice | None, span: Span | None
-    ) -> Value:
-        code = f.code
-        given = [*f.args, *args]
-        count = len(code.values)
-        if code.rest:
-            fixed = count - 1
-            if len(given) > fixed:
-                given[fixed:] = [tuple(given[fixed:])]
-            elif len(given) == fixed and (fixed or not args):
-                given.append(())
-        if len(given) > count:
-            raise Infeasible(
-                "V006", f"`{code.name}` takes {count} values, {len(given)} are given", code.usage(), origin, span
-            )
-        if named:
-            given.extend([MISSING] * (count - len(given)))
-            for name, value in named.items():
-                if name not in code.values:
-                    raise Infeasible("V006", f"`{code.name}` has no argument {name}", code.usage(), origin, span)
-                at = code.values.index(name)
-                if given[at] is not MISSING:
-                    raise Infeasible("V006", f"argument {name} of `{code.name}` is given twice", None, origin, span)
-                given[at] = value
-        if len(given) < code.required or MISSING in given[: code.required]:
-            if named:
-                raise Infeasible("V006", f"`{code.name}` lacks an argument", code.usage(), origin, span)
-            return Macro(code, tuple(given))
-        given.extend([MISSING] * (count - len(given)))
-        if code.tensors is not None:
-            return Bound(code, tuple(given))
-        regs = code.template.copy()
-        regs[:count] = given
-        return Frame(code.instructions, regs, origin)
-
     def apply(self, f: Value, args: tuple[Tensor, ...], origin: Choice | None, span: Span | None) -> Value:
         """Apply an arrow to tensors."""
         taped = None
@@ -321,7 +286,7 @@ class Calls:
                     if played is not None:
                         return played
                     taped = f
-                frame = self._enter(f.code, f.args, args, origin, span)
+                frame = entered(f.code, f.args, args, origin, span)
                 return frame if taped is None else self._taped(frame, taped, args)
             elif cls is Sequence:
                 # items, how often, next item, rounds done, current tensors, result
@@ -343,7 +308,7 @@ class Calls:
                     origin = f.function
                 f = f.denotation
             elif isinstance(f, Macro):
-                f = self._bind(f, [], {}, origin, span)
+                f = bind(f, [], {}, origin, span)
                 if isinstance(f, Macro):
                     waits = ", ".join(f.code.values[len(f.args) : f.code.required])
                     raise Infeasible("V006", f"`{f.code.name}` still awaits {waits}", f.code.usage(), origin, span)
@@ -369,31 +334,6 @@ class Calls:
         frame.args = args
         frame.mark = Mark(self.trace)
         return frame
-
-    def _enter(
-        self, code: Code, values: tuple[Value, ...], args: tuple[Tensor, ...], origin: Choice | None, span: Span | None
-    ) -> Frame:
-        names = code.tensors
-        assert names is not None
-        regs = code.template.copy()
-        n = len(values)
-        regs[:n] = values
-        if code.tensor_rest:
-            fixed = len(names) - 1
-            if len(args) >= fixed:
-                regs[n : n + fixed + 1] = [*args[:fixed], args[fixed:]]
-                return Frame(code.instructions, regs, origin)
-        elif len(args) == len(names):
-            regs[n : n + len(args)] = args
-            return Frame(code.instructions, regs, origin)
-        raise Infeasible(
-            "T001",
-            f"`{code.name}` takes {len(names)} tensors, {len(args)} were given",
-            code.usage(),
-            origin,
-            span,
-            args,
-        )
 
     def apply_or_call(
         self, f: Value, args: list[Any], named: dict[str, Any] | None, frame: Frame, span: Span | None

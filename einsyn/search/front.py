@@ -7,6 +7,16 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
+def no_worse(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether a is nowhere below b."""
+    return all(x >= y for x, y in zip(a, b, strict=True))
+
+
+def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether a is nowhere below b and somewhere above."""
+    return a != b and no_worse(a, b)
+
+
 class Front(Generic[Item]):
     """The items that no other item dominates; with one objective, the best one.
 
@@ -24,11 +34,9 @@ class Front(Generic[Item]):
             scores: more is better, each.
             item: what has them.
         """
-        if any(all(a >= b for a, b in zip(other, scores, strict=True)) for other, _ in self._items):
+        if any(no_worse(other, scores) for other, _ in self._items):
             return False
-        self._items = [
-            (other, kept) for other, kept in self._items if not all(a >= b for a, b in zip(scores, other, strict=True))
-        ]
+        self._items = [(other, kept) for other, kept in self._items if not no_worse(scores, other)]
         self._items.append((scores, item))
         return True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from einsyn.search.front import dominates
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -35,11 +37,6 @@ def tournament(
     left = list(members)
     drawn = [left.pop(choices.choose(len(left))) for _ in range(min(size, len(left)))]
     return max(drawn, key=fitness)
-
-
-def dominates(a: Point, b: Point) -> bool:
-    """Whether a is nowhere below b and somewhere above."""
-    return a != b and all(x >= y for x, y in zip(a, b, strict=True))
 
 
 def fronts(points: Sequence[Point]) -> list[list[int]]:

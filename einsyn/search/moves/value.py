@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_left
 from math import inf, log
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from einsyn.derivation.tree import Token
 from einsyn.elaborate.viability import drawn
@@ -18,58 +19,81 @@ if TYPE_CHECKING:
     from einsyn.search.views import View, Views
 
 
-class ChangeValue(Move):
-    """Give a token another of the values that are ever drawn for it, each as likely."""
+class Chosen(NamedTuple):
+    """Another value for a token.
 
-    name: ClassVar[str] = "value"
+    Args:
+        number: its number in the terminal's domain.
+        forward: the logarithm of the probability of this value at this token.
+        backward: that of the old value at the new one.
+    """
+
+    number: int
+    forward: float
+    backward: float
+
+
+class ValueMove(Move):
+    """Gives a token that can have another value another value. A subclass chooses which."""
+
+    # How many values a terminal must have.
+    least: ClassVar[int]
 
     def applies(self, views: Views) -> bool:
-        return any(len(views.fact(values_of, t)) > 1 for t in views.space.grammar.terminals.values())
+        return any(len(views.fact(values_of, t)) >= self.least for t in views.space.grammar.terminals.values())
 
     def propose(self, view: View, choices: Choices) -> Edit | None:
         sites = view.sites(changeable)
         if not sites:
             return None
-        number = sites[choices.choose(len(sites))]
-        token = view.nodes[number]
+        site = sites[choices.choose(len(sites))]
+        token = view.nodes[site]
         assert isinstance(token, Token)
         values = view.views.fact(values_of, token.symbol)
+        chosen = self.another(values, place_of(values, token.index), choices)
+        if chosen is None:
+            return None
+        child = view.replaced(site, Token(token.symbol, chosen.number))
+        back = log_one_of(child.sites(changeable)) + chosen.backward
+        return Edit(child, log_one_of(sites) + chosen.forward, back)
+
+    @abstractmethod
+    def another(self, values: Sequence[int], here: int | None, choices: Choices) -> Chosen | None:
+        """One of the values that are ever drawn, or None where there is none.
+
+        Args:
+            values: these.
+            here: the place of the present one among them, None where it is never drawn.
+            choices: where choices come from.
+        """
+
+
+class ChangeValue(ValueMove):
+    """Give a token another of the values that are ever drawn for it, each as likely."""
+
+    name: ClassVar[str] = "value"
+    least: ClassVar[int] = 2
+
+    def another(self, values: Sequence[int], here: int | None, choices: Choices) -> Chosen | None:
         # Of the n values all but the present one; n, where that is never drawn and there is no way back.
-        here = place_of(values, token.index)
-        there = choices.choose(len(values) - (here is not None))
-        chosen = values[there + (here is not None and there >= here)]
-        child = view.replaced(number, Token(token.symbol, chosen))
-        forward = log_one_of(sites) - log(len(values) - (here is not None))
-        if here is None:
-            return Edit(child, forward, -inf)
-        return Edit(child, forward, log_one_of(child.sites(changeable)) - log(len(values) - 1))
+        others = len(values) - (here is not None)
+        there = choices.choose(others)
+        index = values[there + (here is not None and there >= here)]
+        return Chosen(index, -log(others), -inf if here is None else -log(others))
 
 
-class StepValue(Move):
+class StepValue(ValueMove):
     """Give a token the next larger or the next smaller of the values that are ever drawn for it, in their order.
 
     Beyond the ends there is nothing: such a step is rejected.
     """
 
     name: ClassVar[str] = "step"
+    least: ClassVar[int] = 3
 
-    def applies(self, views: Views) -> bool:
-        return any(len(views.fact(values_of, t)) > 2 for t in views.space.grammar.terminals.values())
-
-    def propose(self, view: View, choices: Choices) -> Edit | None:
-        sites = view.sites(changeable)
-        if not sites:
-            return None
-        number = sites[choices.choose(len(sites))]
-        token = view.nodes[number]
-        assert isinstance(token, Token)
-        values = view.views.fact(values_of, token.symbol)
-        here = place_of(values, token.index)
+    def another(self, values: Sequence[int], here: int | None, choices: Choices) -> Chosen | None:
         there = -1 if here is None else here + (1, -1)[choices.choose(2)]
-        if not 0 <= there < len(values):
-            return None
-        child = view.replaced(number, Token(token.symbol, values[there]))
-        return Edit(child, log_one_of(sites) - log(2), log_one_of(child.sites(changeable)) - log(2))
+        return Chosen(values[there], -log(2), -log(2)) if 0 <= there < len(values) else None
 
 
 def values_of(_: Views, terminal: Terminal) -> Sequence[int]:
