@@ -116,10 +116,9 @@ class Architecture:
     @cached_property
     def canonical(self) -> str:
         """16 hex digits, equal for architectures that compute the same up to the laws of `canonical_hash`."""
-        from einsyn.canonical import canonical_hash
+        from einsyn.canonical import canonical_form
 
-        # A graph that is made for this alone is not kept: searches remember many architectures by their form.
-        return canonical_hash(self.graph if "graph" in vars(self) else self._whole.graph())
+        return canonical_form(self._whole).hash
 
     @property
     def ops(self) -> dict[str, int]:

@@ -6,12 +6,13 @@ nothing needs, and in the numbering of weight sets. Equal forms mean equal funct
 (`CanonicalForm.weights` says which belong together); networks whose forms differ may still be equal by laws that
 are not used here (a pooling of a sum is a sum of poolings).
 
-How it works: the graph is reduced to terms over inputs, zeros and operations. A term is described by a digest, a
-join of terms by the sum of their digests, which forgets order and nesting. What tells weight sets apart is first
-their terms without weights and the places where these are used (Weisfeiler-Lehman refinement), then the order in
-which they are met, level by level. The last digests describe terms with numbered weight sets and nothing else, so
-equal ones are the same function; the refinement only has to find the same numbers for isomorphic graphs.
-Time is linear in the size of the graph but for sorting the weight sets of one level.
+How it works: the network is reduced to terms (`einsyn.terms`). A term is described by a digest, a join of terms by the
+sum of their digests, which forgets order and nesting. What tells weight sets apart is first their terms without
+weights and the places where these are used (Weisfeiler-Lehman refinement). Mostly that tells all of them apart, and
+they are numbered in the order of what was found; else in the order in which they are met, level by level. The digests
+describe terms with numbered weight sets and nothing else, so equal ones are the same function; the refinement only
+has to find the same numbers for isomorphic graphs, and makes do with arithmetic modulo a prime.
+Time is linear in the size of the network but for sorting weight sets.
 """
 
 from __future__ import annotations
@@ -20,20 +21,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from einsyn.ir.graph import Graph
+from einsyn.terms import MODULUS, PRIME, digest, mark, terms_of_graph, terms_of_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from einsyn.architecture import Architecture
-    from einsyn.ir.graph import Operation
-    from einsyn.ir.types import TensorType
+    from einsyn.elaborate.elaborate import Elaboration
+    from einsyn.terms import Terms
 
-_MODULUS: Final = 1 << 256
 # Refinement ends where it tells no more weight sets apart; graphs that need more rounds are not found in practice.
 _ROUNDS: Final = 8
-
-# A term's node and which of its results is meant.
-_Ref = tuple["_Node", int]
 
 
 class CanonicalForm(NamedTuple):
@@ -54,233 +52,146 @@ def canonical_hash(network: Architecture | Graph) -> str:
     Args:
         network: an architecture, or a graph.
     """
-    return canonical_form(network if isinstance(network, Graph) else network.graph).hash
+    return canonical_form(network).hash if isinstance(network, Graph) else network.canonical
 
 
-def canonical_form(graph: Graph) -> CanonicalForm:
-    """The canonical form of a graph."""
-    nodes, outputs = _terms(graph)
-    owners = sorted({n.owner for n in nodes if n.owner is not None})
-    # Weights inside a region belong to the operation that owns it; there they keep their numbers.
-    colours = dict.fromkeys(owners, 0)
-    distinct = 0
-    for _ in range(_ROUNDS):
-        _describe(nodes, colours)
-        contexts = _contexts(nodes, outputs)
-        colours = _refined(nodes, contexts, colours)
-        if len(set(colours.values())) == distinct:
-            break
-        distinct = len(set(colours.values()))
-    else:
-        _describe(nodes, colours)
-        contexts = _contexts(nodes, outputs)
-    numbers = _numbered(nodes, contexts)
-    found = _digest("network", *[str(graph.types[v]) for _, v in graph.inputs], *[n.value(k) for n, k in outputs])
-    return CanonicalForm(f"{found:064x}"[:16], numbers)
-
-
-# Terms.
-
-
-class _Node:
-    """An input, a zero, an operation, or a join of terms whose order does not matter.
+def canonical_form(network: Graph | Elaboration) -> CanonicalForm:
+    """The canonical form of a graph, or of the graph that an elaboration would give.
 
     Args:
-        label: what it is, apart from its parts and weights.
-        parts: what it is made of.
-        join: the operation that joins the parts, if order and nesting do not matter.
-        owner: its weight set.
+        network: a graph, or an elaboration without a cause.
+    """
+    if isinstance(network, Graph):
+        return _Description(terms_of_graph(network)).form()
+    return _Description(terms_of_trace(network.inputs, network.trace.records, network.outputs)).form()
+
+
+class _Description:
+    """Describes terms.
+
+    Args:
+        terms: of a network.
     """
 
-    __slots__ = ("digest", "join", "label", "level", "operation", "owner", "parts", "total", "zero")
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._nodes = terms.nodes
+        self._live = terms.live()
+        # By node, as far as they are described: the digests, and of joins the sum of those of their terms.
+        self._digests: list[bytes] = [b""] * len(terms.nodes)
+        self._totals: list[int] = [0] * len(terms.nodes)
 
-    digest: int
-    total: int  # of a join: the sum of the digests of its terms, nested ones included
+    def form(self) -> CanonicalForm:
+        """The canonical form."""
+        numbers = self._numbers()
+        outputs = [self._digests[n].hex() for n in self._terms.outputs]
+        return CanonicalForm(digest("network", *self._terms.inputs, *outputs).hex()[:16], numbers)
 
-    def __init__(
-        self,
-        label: int,
-        parts: tuple[_Ref, ...] = (),
-        *,
-        join: str | None = None,
-        owner: int | None = None,
-        operation: bool = False,
-        zero: bool = False,
-    ) -> None:
-        self.label = label
-        self.parts = parts
-        self.join = join
-        self.owner = owner
-        self.operation = operation
-        self.zero = zero
-        # A join is where its highest term is, so that nesting changes no level.
-        self.level: int = max([n.level for n, _ in parts], default=0) + operation
-        self.digest = self.total = 0
+    def _numbers(self) -> dict[int, int]:
+        """Number the weight sets in an order that isomorphic graphs share, and describe all nodes with the numbers."""
+        weighted = [(n, owner) for n in self._live if (owner := self._nodes[n].owner) is not None]
+        colours: dict[int, int] = dict.fromkeys([owner for _, owner in weighted], 0)
+        distinct = 1
+        contexts: list[int] = []
+        for _ in range(_ROUNDS):
+            contexts = self._contexts(colours) if colours else []
+            colours = _refined(weighted, contexts, colours)
+            if len({(contexts[n], owner) for n, owner in weighted}) == len({contexts[n] for n, _ in weighted}):
+                # No two weight sets are used alike.
+                ordered = sorted(colours, key=lambda owner: colours[owner])
+                numbers = {owner: number for number, owner in enumerate(ordered)}
+                self._describe(self._live, numbers)
+                return numbers
+            if len(set(colours.values())) == distinct:
+                break
+            distinct = len(set(colours.values()))
+        return self._by_level(contexts)
 
-    def value(self, output: int) -> int:
-        """The digest of one of its results."""
-        return _digest("result", self.digest, output) if output else self.digest
+    def _describe(self, numbers_of_nodes: Sequence[int], weight_sets: Mapping[int, int]) -> None:
+        """Work out the digests of some nodes from those of their parts."""
+        nodes, digests, totals = self._nodes, self._digests, self._totals
+        for number in numbers_of_nodes:
+            label, _, parts, join, owner = nodes[number]
+            if join is None:
+                weights = b"" if owner is None else b"%d" % weight_sets[owner]
+                said = b"".join([label, *[digests[n] for n in parts], weights])
+            else:
+                terms = [totals[n] if nodes[n].join == join else int.from_bytes(digests[n]) for n in parts]
+                totals[number] = total = sum(terms) % MODULUS
+                said = label + total.to_bytes(32)
+            digests[number] = blake2b(said, digest_size=32).digest()
 
-    def describe(self, weights: int | None) -> None:
-        """Work out the digest from those of the parts."""
-        if self.join is None:
-            self.digest = _digest(self.label, weights, *[n.value(k) for n, k in self.parts])
-            return
-        self.total = (
-            sum([n.total if n.join == self.join else _digest("term", n.value(k)) for n, k in self.parts]) % _MODULUS
-        )
-        self.digest = _digest(self.label, self.total)
+    def _contexts(self, colours: Mapping[int, int]) -> list[int]:
+        """For every node what it is and where it is used, weight sets being told apart by their colours."""
+        nodes = self._nodes
+        found = [0] * len(nodes)
+        totals = [0] * len(nodes)
+        for number in self._live:
+            _, value, parts, join, owner = nodes[number]
+            if join is not None:
+                total = sum([totals[n] if nodes[n].join == join else found[n] for n in parts]) % PRIME
+                totals[number] = total
+                value += total
+            else:
+                if owner is not None:
+                    value += colours[owner]
+                for n in parts:
+                    value = (value * _PART + found[n]) % PRIME
+            found[number] = value * value % PRIME
+        uses = [0] * len(nodes)
+        nested = [0] * len(nodes)  # of joins in joins of their own kind: the places of what they are nested in
+        for position, number in enumerate(self._terms.outputs):
+            uses[number] += mark(position)
+        for number in reversed(self._live):
+            _, _, parts, join, _ = nodes[number]
+            value = found[number] + uses[number] * _USE
+            place = value * value % PRIME
+            if join is None:
+                found[number] = place
+                for position, n in enumerate(parts):
+                    uses[n] = (uses[n] + place * mark(position)) % PRIME
+                continue
+            # A term is used where a join is; where that is only nested in another, it is that one's term.
+            place = (nested[number] + (place if uses[number] else 0)) % PRIME
+            for n in parts:
+                if nodes[n].join == join:
+                    nested[n] += place
+                else:
+                    uses[n] = (uses[n] + place) % PRIME
+        return found
 
-
-def _terms(graph: Graph) -> tuple[list[_Node], list[_Ref]]:
-    """The nodes that the outputs depend on, each after its parts, and the outputs. Equal terms are one node."""
-    known: dict[int, _Ref] = {}
-    made: dict[int, _Node] = {}
-
-    def unique(node: _Node) -> _Node:
-        node.describe(node.owner)
-        return made.setdefault(node.digest, node)
-
-    for position, (_, value) in enumerate(graph.inputs):
-        known[value] = (unique(_Node(_digest("input", position))), 0)
-    for operation in graph.operations:
-        types = tuple([graph.types[v] for v in operation.inputs])
-        parts = tuple([known[v] for v in operation.inputs])
-        passed = operation.op.passes(*types)
-        if passed is not None:
-            for output, source in zip(operation.outputs, passed, strict=True):
-                known[output] = parts[source]
-        elif operation.op.is_zero(tuple([n.zero for n, _ in parts])):
-            for output in operation.outputs:
-                known[output] = (unique(_Node(_digest("zero", _shape(graph.types[output])), zero=True)), 0)
-        else:
-            found = _joined(operation, parts, graph)
-            if isinstance(found, _Node):
-                found = (unique(found), 0)
-            for k, output in enumerate(operation.outputs):
-                known[output] = (found[0], found[1] + k)
-    outputs = [known[v] for v in graph.outputs]
-    return _live(list(made.values()), outputs), outputs
-
-
-def _joined(operation: Operation, parts: tuple[_Ref, ...], graph: Graph) -> _Node | _Ref:
-    """The node of an operation; a join goes without the zeros that change nothing."""
-    join = operation.op.joins
-    if join is None:
-        return _applied(operation, parts, graph)
-    shape = _shape(graph.types[operation.outputs[0]])
-    left = [(p, v) for p, v in zip(parts, operation.inputs, strict=True) if not (join == "sum" and p[0].zero)]
-    if len(left) == 1 and _shape(graph.types[left[0][1]]) == shape:
-        return left[0][0]
-    return _Node(_digest("join", join, shape), tuple([p for p, _ in left]), join=join)
-
-
-def _applied(operation: Operation, parts: tuple[_Ref, ...], graph: Graph) -> _Node:
-    op = operation.op
-    types = [graph.types[v] for v in operation.inputs]
-    attributes = [
-        repr(attribute.meaning(value, types[0]) if types else value)
-        for attribute, value in zip(op.attributes.values(), op.key, strict=True)
-    ]
-    shapes = [_shape(t) for t in (*types, *[graph.types[v] for v in operation.outputs])]
-    regions = [line for region in operation.regions for line in _region(region)]
-    label = _digest(op.name, *attributes, len(types), *shapes, *regions)
-    return _Node(label, parts, owner=operation.owner, operation=True)
-
-
-def _shape(t: TensorType) -> str:
-    """A type as far as values depend on it: without factorisations."""
-    axes = ", ".join([f"{axis}:{size}" for axis, size in zip(t.axes, t.sizes, strict=True)])
-    return f"{t.dtype}[{'B; ' if t.batched else ''}{axes}]"
-
-
-def _region(graph: Graph) -> list[str]:
-    """A region as it is written: bodies of loops are compared, not reduced."""
-    lines = [f"inputs {[v for _, v in graph.inputs]} outputs {list(graph.outputs)}"]
-    for o in graph.operations:
-        lines.append(f"{list(o.outputs)} = {o.op}{list(o.inputs)} weights {o.owner}")
-        for region in o.regions:
-            lines += ["begin", *_region(region), "end"]
-    return lines
-
-
-def _live(nodes: list[_Node], outputs: Sequence[_Ref]) -> list[_Node]:
-    """The nodes that the outputs depend on, in the same order."""
-    live = {id(n) for n, _ in outputs}
-    for node in reversed(nodes):
-        if id(node) in live:
-            live.update([id(n) for n, _ in node.parts])
-    return [n for n in nodes if id(n) in live]
+    def _by_level(self, contexts: Sequence[int]) -> dict[int, int]:
+        """Number weight sets in the order in which they are met, of one level by context and parts."""
+        nodes = self._nodes
+        heights = [0] * len(nodes)
+        levels: dict[int, list[int]] = {}
+        for number in self._live:
+            # A join is where its highest term is, so that nesting changes no level.
+            height = max([heights[n] for n in nodes[number].parts], default=0) + (nodes[number].join is None)
+            heights[number] = height
+            levels.setdefault(height, []).append(number)
+        weight_sets: dict[int, int] = {}
+        for height in sorted(levels):
+            # Joins come after the others of their level.
+            others = [n for n in levels[height] if nodes[n].join is None]
+            new = [n for n in others if (owner := nodes[n].owner) is not None and owner not in weight_sets]
+            for number in sorted(new, key=lambda n: (contexts[n], [self._digests[part] for part in nodes[n].parts])):
+                owner = nodes[number].owner
+                assert owner is not None
+                weight_sets.setdefault(owner, len(weight_sets))
+            self._describe(others, weight_sets)
+            self._describe([n for n in levels[height] if nodes[n].join is not None], weight_sets)
+        return weight_sets
 
 
-# Digests.
+# What tells the parts of an operation apart, and what a term is from where it is used.
+_PART: Final = mark(0) % PRIME
+_USE: Final = mark(1) % PRIME
 
 
-def _digest(*parts: str | int | None) -> int:
-    """256 bits of a list of strings and numbers."""
-    return int.from_bytes(blake2b(repr(parts).encode(), digest_size=32).digest(), "big")
-
-
-def _describe(nodes: Sequence[_Node], colours: Mapping[int, int]) -> None:
-    """Digests of all nodes, weight sets being told apart by their colours."""
-    for node in nodes:
-        node.describe(None if node.owner is None else colours[node.owner])
-
-
-def _contexts(nodes: Sequence[_Node], outputs: Sequence[_Ref]) -> dict[int, int]:
-    """For every node, by identity, a digest of all places where its results are used."""
-    uses: dict[tuple[int, int], int] = {}
-
-    def used(node: _Node, output: int, place: int) -> None:
-        key = id(node), output
-        uses[key] = (uses.get(key, 0) + place) % _MODULUS
-
-    results: dict[int, int] = {id(n): 1 for n in nodes}
-    for node in nodes:
-        for part, k in node.parts:
-            results[id(part)] = max(results[id(part)], k + 1)
-    for position, (node, k) in enumerate(outputs):
-        results[id(node)] = max(results[id(node)], k + 1)
-        used(node, k, _digest("output", position))
-    found: dict[int, int] = {}
-    for node in reversed(nodes):
-        places = [uses.get((id(node), k), 0) for k in range(results[id(node)])]
-        if node.join is not None:
-            # A term of a join is used where the join is, so that nesting changes nothing.
-            for part, k in node.parts:
-                used(part, k, places[0])
-            continue
-        found[id(node)] = _digest(node.digest, *places)
-        for position, (part, k) in enumerate(node.parts):
-            used(part, k, _digest("use", found[id(node)], position))
-    return found
-
-
-def _refined(nodes: Sequence[_Node], contexts: Mapping[int, int], colours: Mapping[int, int]) -> dict[int, int]:
-    """Weight sets told apart by where they are applied."""
+def _refined(weighted: list[tuple[int, int]], contexts: Sequence[int], colours: Mapping[int, int]) -> dict[int, int]:
+    """Weight sets told apart by where they are applied, as well as before."""
     totals: dict[int, int] = dict.fromkeys(colours, 0)
-    for node in nodes:
-        if node.owner is not None:
-            totals[node.owner] = (totals[node.owner] + _digest(contexts[id(node)])) % _MODULUS
-    return {owner: _digest(colours[owner], total) for owner, total in totals.items()}
-
-
-def _numbered(nodes: Sequence[_Node], contexts: Mapping[int, int]) -> dict[int, int]:
-    """Number the weight sets in an order that isomorphic graphs share, and describe all nodes with the numbers."""
-    numbers: dict[int, int] = {}
-    levels: dict[int, list[_Node]] = {}
-    for node in nodes:
-        levels.setdefault(node.level, []).append(node)
-    for level in sorted(levels):
-        # Joins come after the operations of their level, in an order in which nested ones come first.
-        applied = [n for n in levels[level] if n.join is None]
-        new = [n for n in applied if n.owner is not None and n.owner not in numbers]
-        for node in sorted(new, key=lambda n: (contexts[id(n)], [part.value(k) for part, k in n.parts])):
-            assert node.owner is not None
-            numbers.setdefault(node.owner, len(numbers))
-        for node in applied:
-            node.describe(None if node.owner is None else numbers[node.owner])
-        for node in levels[level]:
-            if node.join is not None:
-                node.describe(None)
-    return numbers
+    for node, owner in weighted:
+        totals[owner] += contexts[node] * contexts[node]
+    return {owner: (colours[owner] * _PART + total) ** 2 % PRIME for owner, total in totals.items()}

@@ -18,6 +18,8 @@ from einsyn import Architecture
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import TorchSource, write_source
 from einsyn.canonical import canonical_form, canonical_hash
+from einsyn.derivation.choosers import TreeChooser
+from einsyn.elaborate.limits import NO_LIMITS
 from einsyn.ir.graph import Graph
 from einsyn.ir.parse_type import parse_type
 from einsyn.ops import OPS
@@ -39,6 +41,12 @@ EQUAL = [
     # Two weight sets, or one that is used twice.
     ["linear(8)(x) + linear(8)(x)", "linear(8)(x) + identity(linear(8)(x))"],
     ["g(x) + g(x)"],
+    # Terms of a sum inside of a product, and the product's own factors.
+    [
+        "(linear(8)(x) + linear(8)(x)) * linear(8)(x)", "linear(8)(x) * (linear(8)(x) + linear(8)(x))",
+        "linear(8)(x) * (linear(8)(x) + zero(x) + linear(8)(x))",
+    ],
+    ["(linear(8)(x) + linear(8)(x)) + linear(8)(x)", "linear(8)(x) + (linear(8)(x) + linear(8)(x))"],
     ["relu(g(x)) + tanh(g(x))", "tanh(g(x)) + relu(g(x))"],
     ["relu(linear(8)(x)) + tanh(linear(8)(x))", "tanh(linear(8)(x)) + relu(linear(8)(x))"],
     ["linear(8)(linear(8)(x))", "seq(linear(8), identity, linear(8))(x)", "seq(seq(linear(8)), linear(8))(x)"],
@@ -75,6 +83,23 @@ def test_equal_networks_have_one_form_and_others_another() -> None:
 def test_the_property_and_the_function_agree() -> None:
     architecture = einsyn.load("einspace").ref("resnet18_no_maxpool")
     assert architecture.canonical == canonical_hash(architecture) == canonical_hash(architecture.graph)
+
+
+@pytest.mark.parametrize("name", ["nasbench201", "hierarchical_nasbench201", "einspace", "rnncell", "lm"])
+def test_an_elaboration_has_the_form_of_its_graph(name: str) -> None:
+    """What is applied again is played from a tape there, and written out here."""
+    space = einsyn.load(name, profile="test")
+    for architecture in space.sample(25, seed=1, max_ops=2000):
+        elaboration = space.elaborate(TreeChooser(architecture.derivation), NO_LIMITS)
+        assert canonical_form(elaboration) == canonical_form(elaboration.graph())
+
+
+@pytest.mark.parametrize("expression", ["g(relu(g(x))) + x", "linear(8)(x) + clone(2)(linear(8)(x))[1] + zero(x)"])
+def test_a_repeated_elaboration_has_the_form_of_its_graph(expression: str) -> None:
+    lines = f"define h()(x) {{ g = shared(linear(8)) return {expression} }}\ndefine net()(x) = repeat(4, seq(h, h))(x)"
+    architecture = net(lines)
+    elaboration = architecture.space.elaborate(TreeChooser(architecture.derivation), NO_LIMITS)
+    assert canonical_form(elaboration) == canonical_form(elaboration.graph())
 
 
 # Soundness: one form, one function.

@@ -43,7 +43,7 @@ class Mark:
 class Tape:
     """The records between two marks, with what they were applied to and what came of it."""
 
-    __slots__ = ("end", "inputs", "owners", "records", "result", "start")
+    __slots__ = ("end", "inputs", "owners", "records", "result", "start", "terms")
 
     def __init__(
         self,
@@ -60,6 +60,8 @@ class Tape:
         self.start = start
         self.end = end
         self.result = result
+        # What `einsyn.terms` has worked out of the records.
+        self.terms: Any = None
 
     def fits(self, args: tuple[Tensor, ...]) -> bool:
         """Whether it was recorded for tensors of these types."""

@@ -1,0 +1,291 @@
+"""Networks as terms over inputs, zeros and operations: what the canonical form is a description of.
+
+What only hands tensors on is left out, and so are zeros that change nothing and operations that nothing needs. Equal
+terms with equal weight sets are one node; of a sum, a product or a maximum neither order nor nesting matters.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from einsyn.elaborate.tape import Replay
+from einsyn.elaborate.values import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from einsyn.elaborate.tape import Record
+    from einsyn.ir.graph import Graph
+    from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Op
+
+# Sums are kept modulo this.
+MODULUS: Final = 1 << 256
+# Refinement is arithmetic modulo this prime.
+PRIME: Final = (1 << 127) - 1
+_KINDS: Final = 1 << 14
+
+
+def digest(*parts: str | int) -> bytes:
+    """256 bits of a list of strings and numbers."""
+    return blake2b(repr(parts).encode(), digest_size=32).digest()
+
+
+def number_of(label: bytes) -> int:
+    """A label as a number modulo `PRIME`."""
+    return int.from_bytes(label) % PRIME
+
+
+class Kind:
+    """What an operation does with inputs of some types, as far as terms are concerned.
+
+    Args:
+        op: the operation.
+        types: of its inputs.
+
+    Attributes:
+        label: what it is, apart from its inputs and weights; equal labels are the same.
+        passed: for each output the input that it is, where it only hands inputs on.
+        join: the operation that joins its inputs, if order and nesting do not matter.
+        keeps: for each input of a join, whether the result is that input where there is no other.
+        outputs: how many.
+        zeros: for each output, the label of a zero in its place.
+        number: of the label.
+        simple: whether it is no join, passes nothing on, has one output, and is zero only where an input is.
+    """
+
+    __slots__ = ("_op", "_without", "join", "keeps", "label", "number", "outputs", "passed", "simple", "zeros")
+
+    def __init__(self, op: Op, types: tuple[TensorType, ...]) -> None:
+        given = [_shape(t) for t in types]
+        made = [_shape(t) for t in op.signature(types).outputs]
+        self.passed = op.passes(*types)
+        self.join = op.joins
+        self.outputs = len(made)
+        self.keeps = tuple([shape == made[0] for shape in given])
+        self.zeros = tuple([digest("zero", shape) for shape in made])
+        self._op = op
+        self._without = op.is_zero((False,) * len(types))
+        self.simple = self.passed is None and self.join is None and not self._without and self.outputs == 1
+        self.label = self._name(op, types, given, made) if self.join is None else digest("join", self.join, made[0])
+        self.number = number_of(self.label)
+
+    @staticmethod
+    def _name(op: Op, types: tuple[TensorType, ...], given: list[str], made: list[str]) -> bytes:
+        attributes = [
+            repr(attribute.meaning(value, types[0]) if types else value)
+            for attribute, value in zip(op.attributes.values(), op.key, strict=True)
+        ]
+        regions = [line for region in op.regions for line in _region(region)]
+        return digest(op.name, *attributes, len(types), *given, *made, *regions)
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        """Whether all outputs are zero where those inputs are that `zeros` marks."""
+        return self._op.is_zero(zeros) if True in zeros else self._without
+
+
+_kept_kind = lru_cache(_KINDS)(Kind)
+
+
+def kind_of(op: Op, types: tuple[TensorType, ...]) -> Kind:
+    """The kind of an operation that is applied to these types; kept where it owns no graphs."""
+    return Kind(op, types) if op.regions else _kept_kind(op, types)
+
+
+def _shape(t: TensorType) -> str:
+    """A type as far as values depend on it: without factorisations."""
+    axes = ", ".join([f"{axis}:{size}" for axis, size in zip(t.axes, t.sizes, strict=True)])
+    return f"{t.dtype}[{'B; ' if t.batched else ''}{axes}]"
+
+
+def _region(graph: Graph) -> list[str]:
+    """A region as it is written: bodies of loops are compared, not reduced."""
+    lines = [f"inputs {[v for _, v in graph.inputs]} outputs {list(graph.outputs)}"]
+    for o in graph.operations:
+        lines.append(f"{list(o.outputs)} = {o.op}{list(o.inputs)} weights {o.owner}")
+        for region in o.regions:
+            lines += ["begin", *_region(region), "end"]
+    return lines
+
+
+class Node(NamedTuple):
+    """A term.
+
+    Args:
+        label: what it is, apart from its parts and weights.
+        number: of the label, see `number_of`.
+        parts: what it is made of, by number. Parts of a join may be joins themselves.
+        join: the operation that joins the parts, if order and nesting do not matter.
+        owner: its weight set.
+    """
+
+    label: bytes
+    number: int
+    parts: tuple[int, ...]
+    join: str | None = None
+    owner: int | None = None
+
+
+class Terms:
+    """What a network computes, as terms.
+
+    Attributes:
+        nodes: inputs, zeros, operations, joins, and further results of operations, each after its parts.
+        inputs: the types of the network's inputs.
+        outputs: the nodes that the network gives.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.inputs: list[str] = []
+        self.outputs: list[int] = []
+        self._zeros: set[int] = set()
+        self._totals: dict[int, int] = {}  # of joins: the sum of the marks of their terms, nested ones included
+        self._known: dict[object, int] = {}
+
+    def input(self, t: TensorType) -> int:
+        """The next input of the network."""
+        self.inputs.append(str(t))
+        return self._node(digest("input", len(self.inputs)), ())
+
+    def apply(self, kind: Kind, parts: tuple[int, ...], owner: int | None) -> Sequence[int]:
+        """What an operation gives that is applied to nodes."""
+        zeros = self._zeros
+        if kind.simple and zeros.isdisjoint(parts):
+            key = kind.label, parts, owner
+            node = self._known.get(key)
+            if node is None:
+                node = self._known[key] = len(self.nodes)
+                self.nodes.append(Node(kind.label, kind.number, parts, None, owner))
+            return (node,)
+        if kind.passed is not None:
+            return [parts[source] for source in kind.passed]
+        if kind.is_zero(tuple([n in zeros for n in parts])):
+            made = [self._node(label, ()) for label in kind.zeros]
+            zeros.update(made)
+            return made
+        if kind.join is not None:
+            return (self._joined(kind, kind.join, parts),)
+        node = self._node(kind.label, parts, owner)
+        return [node, *[self._node(digest("result", k), (node,)) for k in range(1, kind.outputs)]]
+
+    def live(self) -> list[int]:
+        """The nodes that the outputs depend on, in order."""
+        needed = bytearray(len(self.nodes))
+        for number in self.outputs:
+            needed[number] = True
+        for number in range(len(needed) - 1, -1, -1):
+            if needed[number]:
+                for part in self.nodes[number].parts:
+                    needed[part] = True
+        return [number for number, is_needed in enumerate(needed) if is_needed]
+
+    def _joined(self, kind: Kind, join: str, parts: tuple[int, ...]) -> int:
+        """A join, without the zeros that change nothing."""
+        left = [i for i, n in enumerate(parts) if not (join == "sum" and n in self._zeros)]
+        if len(left) == 1 and kind.keeps[left[0]]:
+            return parts[left[0]]
+        parts = tuple([parts[i] for i in left])
+        total = sum([self._totals[n] if self.nodes[n].join == join else mark(n) for n in parts]) % MODULUS
+        key = kind.label, total
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = len(self.nodes)
+            self.nodes.append(Node(kind.label, kind.number, parts, join))
+            self._totals[found] = total
+        return found
+
+    def _node(self, label: bytes, parts: tuple[int, ...], owner: int | None = None) -> int:
+        key = label, parts, owner
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = len(self.nodes)
+            self.nodes.append(Node(label, number_of(label), parts, None, owner))
+        return found
+
+
+def mark(number: int) -> int:
+    """The number with this number of a fixed sequence of numbers of 256 bits that look random."""
+    while len(_MARKS) <= number:
+        _MARKS.append(int.from_bytes(digest("mark", len(_MARKS))))
+    return _MARKS[number]
+
+
+_MARKS: Final[list[int]] = []
+
+
+# Terms of what was elaborated.
+
+
+def terms_of_graph(graph: Graph) -> Terms:
+    """The terms of a graph."""
+    terms = Terms()
+    nodes = {value: terms.input(graph.types[value]) for _, value in graph.inputs}
+    for o in graph.operations:
+        kind = kind_of(o.op, tuple([graph.types[v] for v in o.inputs]))
+        nodes.update(zip(o.outputs, terms.apply(kind, tuple([nodes[v] for v in o.inputs]), o.owner), strict=True))
+    terms.outputs = [nodes[v] for v in graph.outputs]
+    return terms
+
+
+def terms_of_trace(inputs: Sequence[Tensor], records: Iterable[Record | Replay], outputs: Sequence[Tensor]) -> Terms:
+    """The terms of what an elaboration emitted; those of the graph that could be built of it, without building it.
+
+    Args:
+        inputs: of the network.
+        records: with or without replays.
+        outputs: of the network.
+    """
+    terms = Terms()
+    nodes: dict[int, int] = {t.index: terms.input(t.type) for t in inputs}
+    owners = 0  # what is added to the weight sets of the records at hand
+    rest: Iterator[_Step] = _steps(records)
+    above: list[tuple[Replay, dict[int, int], int, Iterator[_Step]]] = []
+    while True:
+        for kind, used, made, owner in rest:
+            if kind is not None:
+                parts = tuple([nodes[i] for i in used])
+                found = terms.apply(kind, parts, None if owner is None else owner + owners)
+                if len(made) == 1:
+                    nodes[made[0]] = found[0]
+                else:
+                    nodes.update(zip(made, found, strict=True))
+                continue
+            replay: Replay = used
+            tape = replay.tape
+            steps: tuple[_Step, ...] | None = tape.terms
+            if steps is None:
+                steps = tape.terms = tuple(_steps(tape.records))
+            above.append((replay, nodes, owners, rest))
+            nodes = {t.index: nodes[arg.index] for t, arg in zip(tape.inputs, replay.args, strict=True)}
+            owners += replay.owners - tape.start.owners
+            rest = iter(steps)
+            break
+        else:
+            if not above:
+                break
+            replay, outer, owners, rest = above.pop()
+            first = replay.tape.start.values
+            result = replay.tape.result
+            for t in (result,) if isinstance(result, Tensor) else result:
+                if t.index >= first:
+                    outer[t.index - first + replay.values] = nodes[t.index]
+            nodes = outer
+    terms.outputs = [nodes[t.index] for t in outputs]
+    return terms
+
+
+# The kind of an operation, the tensors that it is applied to and those that it gives, its weight set; or a replay.
+_Step = tuple["Kind | None", Any, tuple[int, ...], "int | None"]
+
+
+def _steps(records: Iterable[Record | Replay]) -> Iterator[_Step]:
+    for record in records:
+        if isinstance(record, Replay):
+            yield None, record, (), None
+        else:
+            op, _, used, made, owner, _, _ = record
+            kind = kind_of(op, tuple([t.type for t in used]))
+            yield kind, tuple([t.index for t in used]), tuple([t.index for t in made]), owner
