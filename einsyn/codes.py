@@ -126,6 +126,7 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U022": "a runtime would be compared with itself",
     "U023": "a time is not written as 90s, 10m or 2h, or is not above 0",
     "U024": "there is no way of rewriting of that name",
+    "U030": "a drawing is asked of what cannot be drawn",
 }
 
 INTERNAL_CODES: Final[dict[str, str]] = {

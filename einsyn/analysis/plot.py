@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from html import escape
 from typing import TYPE_CHECKING, Final
 
-from einsyn.diagnostics import printable
+from einsyn.drawing.svg import Picture, document, escaped, short_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 420, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 44, 40
 _BINS: Final = 24
-_SUFFIXES: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def histograms(title: str, panels: Sequence[tuple[str, Sequence[int], Sequence[float]]]) -> str:
@@ -24,26 +22,19 @@ def histograms(title: str, panels: Sequence[tuple[str, Sequence[int], Sequence[f
         title: stands above.
         panels: for each the name of a cost, its values, and what each value counts.
     """
-    width = _WIDTH * len(panels)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" width="{width}" height="{_HEIGHT}" '
-        'font-family="sans-serif" font-size="11">',
-        f"<title>{_text(title)}</title>",
-        f'<rect width="{width}" height="{_HEIGHT}" fill="white"/>',
-        f'<text x="{_LEFT}" y="18" font-size="13">{_text(title)}</text>',
-    ]
+    parts = [f'<text x="{_LEFT}" y="18" font-size="13">{escaped(title)}</text>']
     for number, (name, values, weights) in enumerate(panels):
         parts.append(f'<g transform="translate({number * _WIDTH} 0)">')
         parts += _panel(name, values, weights)
         parts.append("</g>")
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return document(Picture(_WIDTH * len(panels), _HEIGHT, parts), title, font="sans-serif", size=11)
 
 
 def _panel(name: str, values: Sequence[int], weights: Sequence[float]) -> list[str]:
     bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     middle = (_LEFT + right) / 2
     parts = [
-        f'<text x="{middle:g}" y="{_HEIGHT - 6}" text-anchor="middle">{_text(name)}</text>',
+        f'<text x="{middle:g}" y="{_HEIGHT - 6}" text-anchor="middle">{escaped(name)}</text>',
         f'<line x1="{_LEFT}" y1="{bottom}" x2="{right}" y2="{bottom}" stroke="black"/>',
     ]
     if not values:
@@ -69,7 +60,7 @@ def _panel(name: str, values: Sequence[int], weights: Sequence[float]) -> list[s
     for tick in _ticks(low, high):
         x = _LEFT + (tick - low) / (high - low) * (right - _LEFT)
         parts.append(f'<line x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 4}" stroke="black"/>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{_short(10**tick)}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{short_number(10**tick)}</text>')
     return parts
 
 
@@ -80,14 +71,3 @@ def _ticks(low: float, high: float) -> list[float]:
     if len(found) < 3:
         found = [p + math.log10(m) for p in powers for m in (1, 2, 5) if low <= p + math.log10(m) <= high]
     return found or [low, high]
-
-
-def _short(value: float) -> str:
-    for size, suffix in _SUFFIXES:
-        if value >= 0.9995 * size:
-            return f"{value / size:.3g}{suffix}"
-    return f"{value:.3g}"
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))

@@ -1,8 +1,9 @@
-"""`einsyn show`: the derivation tree or the graph of an architecture, or what an ONNX file holds."""
+"""`einsyn show`: an architecture as text or drawn, or what an ONNX file holds."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,10 +27,38 @@ class What(StrEnum):
     passes = "passes"
 
 
+class Format(StrEnum):
+    """How to show it."""
+
+    text = "text"
+    svg = "svg"
+    html = "html"
+
+
+# What a drawing shows where nothing else is asked for: both.
+_DRAWN = (What.tree, What.ir)
+
+
 def show(
     space: Annotated[str, typer.Argument(metavar="SPACE", help="A space, or an ONNX file written by einsyn.")],
     arch: Annotated[str | None, typer.Argument(metavar="ARCH", help="Text, @FILE, - or ref:NAME.")] = None,
-    what: Annotated[What, typer.Option("--as", help="What to show.")] = What.tree,
+    what: Annotated[
+        What | None,
+        typer.Option(
+            "--as",
+            metavar="tree|ir|text|source|passes",
+            help="What to show. By default tree, in a drawing tree and ir.",
+        ),
+    ] = None,
+    format_: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            metavar="text|svg|html",
+            help="svg, a static image, or html, a page that folds; by default what FILE ends with, else text.",
+        ),
+    ] = None,
+    output: opt.OutputOption = None,
     pretty: Annotated[
         bool, typer.Option("--pretty", help="Break and indent the text where the grammar allows.")
     ] = False,
@@ -41,7 +70,10 @@ def show(
     profile: opt.ProfileOption = None,
     max_ops: opt.MaxOps = None,
 ) -> None:
-    """Show the derivation tree, the typed graph, its rewriting, the text or the torch source of an architecture."""
+    """Show the derivation tree, the typed graph, its rewriting, the text or the torch source of an architecture.
+
+    With --format svg or html the derivation and the graph are drawn, shapes on the wires.
+    """
     if arch is None:
         if not space.endswith(".onnx"):
             raise UsageError(
@@ -52,11 +84,45 @@ def show(
         record = recover(space)
         OUTPUT.result(record, "\n".join(f"{key}: {value}" for key, value in record.items()))
         return
-    architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
     if pretty:
         what = What.text
     elif passes:
         what = What.passes
+    form = format_ or _form_of(output)
+    if form is not Format.text and what not in (None, *_DRAWN):
+        said = f"there is no drawing of `{what.value}`"
+        raise UsageError(Diagnostic("U030", said, hint="--as tree or --as ir; without --as a drawing shows both"))
+    architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
+    if form is not Format.text:
+        _draw(architecture, form, what, output)
+        return
+    with OUTPUT.to(output):
+        _show(architecture, what or What.tree, pretty)
+    if output is not None:
+        OUTPUT.message(f"wrote {output}", {"file": str(output)})
+
+
+def _form_of(output: Path | None) -> Format:
+    """The form that a file's ending names."""
+    suffix = "" if output is None else output.suffix.lstrip(".").lower()
+    return Format(suffix) if suffix in (Format.svg, Format.html) else Format.text
+
+
+def _draw(architecture: Architecture, form: Format, what: What | None, output: Path | None) -> None:
+    from einsyn.drawing.architecture import html, svg
+    from einsyn.files import replacing
+
+    draw = svg if form is Format.svg else html
+    drawn = draw(architecture) if what is None else draw(architecture, ("tree",) if what is What.tree else ("ir",))
+    if output is None:
+        OUTPUT.result({"arch": architecture.text, form.value: drawn}, drawn.rstrip("\n"))
+        return
+    with replacing(output) as stream:
+        stream.write(drawn)
+    OUTPUT.result({"arch": architecture.text, "file": str(output)}, f"wrote {output}")
+
+
+def _show(architecture: Architecture, what: What, pretty: bool) -> None:
     if what is What.tree:
         from einsyn.derivation.draw import draw
 
