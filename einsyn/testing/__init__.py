@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from einsyn.testing.op_contract import check_op
     from einsyn.testing.rewrite_contract import check_rewrite
     from einsyn.testing.space_contract import check_space
-    from einsyn.testing.strategies import architectures, derivations, mutations
+    from einsyn.testing.strategies import architectures, derivations, mutations, small_architectures
     from einsyn.testing.strategy_contract import check_strategy
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "grammars",
     "mutations",
     "near_misses",
+    "small_architectures",
 ]
 
 _HOME = {
@@ -57,7 +58,7 @@ _HOME = {
     "op_contract": ("check_op",),
     "rewrite_contract": ("check_rewrite",),
     "space_contract": ("check_space",),
-    "strategies": ("architectures", "derivations", "mutations"),
+    "strategies": ("architectures", "derivations", "mutations", "small_architectures"),
     "strategy_contract": ("check_strategy",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

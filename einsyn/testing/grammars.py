@@ -34,6 +34,7 @@ _DEFINITIONS: Final = """\
 //@ define gated(a, b)(x) = a(x) * sigmoid(b(x))
 //@ define joined(a, b)(x) = concat(1)(a(x), b(x))
 //@ define maybe(w)(x) = if w == none then x else linear(w)(x)
+//@ define pair(v, w)(x) = linear(w)(linear(v)(x))
 //@ define chained(ws)(x) = seq(*[linear(w) for w in ws])(x)
 //@ define embedded(f)(x) = f(if kind_of(x) == "tokens" then take(weight(v=12, d=8)(), x) else x)
 """
@@ -44,6 +45,7 @@ def grammars(draw: st.DrawFn) -> str:
     """The text of a space that loads; its networks have a few operations on small tensors."""
     rules = ["m", "k", "j"][: draw(st.integers(1, 3))]
     lines = ["start: m -> embedded"]
+    spaced = draw(st.booleans())
     for number, rule in enumerate(rules):
         leaves = draw(_some(_LEAVES))
         alternatives = [(f'"{rule}{i}" -> {name}', False) for i, name in enumerate(leaves)]
@@ -52,6 +54,8 @@ def grammars(draw: st.DrawFn) -> str:
             alternatives.append((f'"{rule}o" ("!" W)? -> maybe', False))
         if draw(st.booleans()):
             alternatives.append((f'"{rule}l" ("+" W) ~ 1..3 -> chained', False))
+        if spaced and draw(st.booleans()):  # two widths that only a space keeps apart
+            alternatives.append((f'"{rule}p" W W -> pair', False))
         counts = draw(st.lists(st.integers(1, 2), min_size=0 if number else 1, max_size=3))
         for i, count in enumerate(counts):
             name = draw(st.sampled_from(_BRANCHED[count]))
@@ -65,7 +69,7 @@ def grammars(draw: st.DrawFn) -> str:
         rows = [f"{text}   //@ w {weight}" for (text, _), weight in zip(alternatives, weights, strict=True)]
         lines.append(f"{rule}: " + "\n    | ".join(rows))
     lines.append(draw(_widths()))
-    if draw(st.booleans()):
+    if spaced:
         lines.append('%ignore " "')
     head = f"//@ einsyn 1\n//@ input x {draw(st.sampled_from(INPUTS))}\n"
     return head + "\n".join(lines) + "\n" + _DEFINITIONS

@@ -6,6 +6,8 @@ not fit is repaired, not filtered (see `einsyn.testing.drawing`). Failures shrin
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from hypothesis import reject
@@ -76,6 +78,20 @@ class Source:
         """What an elaboration without a cause stands for."""
         return Architecture(self.space, outcome)
 
+    @cached_property
+    def everything(self) -> list[Architecture]:
+        """Every architecture within the limits, by size.
+
+        Raises:
+            SamplingError: S001 there is none.
+        """
+        found = self.space.enumerate(**asdict(self.limits))
+        kept = [a for a in found if self.require is None or self.require(a)]
+        if not kept:
+            message = f"no architecture of `{self.space.name}` is within max_size={self.limits.max_size}"
+            raise SamplingError(Diagnostic("S001", message))
+        return kept
+
     def accepts(self, outcome: Elaboration) -> bool:
         """Whether it is what the test requires."""
         return self.require is None or self.require(self.architecture(outcome))
@@ -118,6 +134,35 @@ def architectures(
     return _drawn(Source(space, require, settings), lambda a: Net(a, seed, batch))
 
 
+def small_architectures(
+    space: Space | str | Path,
+    *,
+    max_size: int,
+    require: Require | None = None,
+    seed: int = 0,
+    batch: int = 2,
+    **settings: Any,
+) -> st.SearchStrategy[Net]:
+    """Networks of a space up to a size, each as likely as any other whatever the weights of the grammar say.
+
+    A test with as many examples as there are tries every one of them. Most bugs have a small counterexample, and this
+    finds those that are behind rare choices (Runciman et al. 2008, SmallCheck). All are enumerated at the first draw
+    and kept.
+
+    Args:
+        space: as for `derivations`.
+        max_size: productions of the largest.
+        require: as there.
+        seed: of weights and inputs.
+        batch: the batch size of the inputs.
+        **settings: as there.
+
+    Raises:
+        EinsynError: the space or a limit is wrong; at the first draw, S001: there is nothing to draw.
+    """
+    return _one_of_all(Source(space, require, {**settings, "max_size": max_size}), seed, batch)
+
+
 class Mutation(NamedTuple):
     """Two architectures that differ below one node.
 
@@ -149,6 +194,12 @@ def mutations(
 @st.composite
 def _drawn(draw: st.DrawFn, source: Source, made: Callable[[Architecture], T]) -> T:
     return made(source.draw(draw))
+
+
+@st.composite
+def _one_of_all(draw: st.DrawFn, source: Source, seed: int, batch: int) -> Net:
+    everything = source.everything
+    return Net(everything[draw(st.integers(0, len(everything) - 1))], seed, batch)
 
 
 @st.composite

@@ -25,13 +25,16 @@ from hypothesis import strategies as st
 import einsyn
 from einsyn.derivation.tree import Derivation
 from einsyn.errors import EinsynError
-from einsyn.testing import Net, architectures, every_op_space, grammars
+from einsyn.testing import Net, architectures, every_op_space, grammars, small_architectures
 from einsyn.testing.space_contract import check_graph, check_module, check_rewritten, check_text
 
 # Operations whose results torch and ONNX may round to very different numbers when they are chained.
 UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
-# Networks of one space before the next has its turn.
+# Draws from one space before the next has its turn; all that there is, of the networks of one operation.
 ROUND = 40
+ALL = 10_000
+# Productions of a network of one operation.
+ONE_OPERATION = 4
 # How long one failure is shrunk; where more than so many modules are left, other spaces may have a smaller one.
 SHRINK_SECONDS = 10.0
 FEW_MODULES = 4
@@ -147,36 +150,31 @@ def of_random_spaces(draw: st.DrawFn) -> Net:
     return draw(architectures(loaded(draw(grammars()), max_ops=60, max_params=50_000), max_size=20))
 
 
-def sources() -> Iterator[st.SearchStrategy[Net]]:
-    """Where networks come from, in the order of their turns; spaces are loaded when it is their turn first.
+def sources() -> Iterator[tuple[st.SearchStrategy[Net], int]]:
+    """Where networks come from and how many at once, in the order of their turns.
 
-    Every second turn is that of the space of every operation: it has the most to be met.
+    First each operation by itself, in every setting that its examples have: that costs little and leaves nothing to
+    shrink. Then every second turn is that of chains of any operations.
     """
-    steady = {"require": lambda a: not UNSTEADY & set(a.ops), "max_memory": 2**20}
-    every_op = architectures(loaded(every_op_space()), max_size=14, **steady)
-    others: list[st.SearchStrategy[Net]] = []
-    for name in ("einspace", "nasbench201"):
-        yield every_op
-        others.append(architectures(name, profile="test", max_size=24))
-        yield others[-1]
-    others.append(of_random_spaces())
-    yield every_op
-    yield others[-1]
-    for other in cycle(others):
-        yield every_op
-        yield other
+    every_op = loaded(every_op_space(), max_memory=2**20)
+    yield small_architectures(every_op, max_size=ONE_OPERATION), ALL
+    chains = architectures(every_op, max_size=14, require=lambda a: not UNSTEADY & set(a.ops))
+    others = [architectures(name, profile="test", max_size=24) for name in ("einspace", "nasbench201")]
+    for other in cycle([*others, of_random_spaces()]):
+        yield other, ROUND
+        yield chains, ROUND
 
 
 def hunt(seconds: float) -> dict[str, object]:
     """Look until something is found or time is over."""
     state = Hunt(seconds)
     try:
-        for number, strategy in enumerate(sources()):
+        for number, (strategy, most) in enumerate(sources()):
             state.tick()
 
             @seed(number)
             @settings(
-                max_examples=ROUND, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+                max_examples=most, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
                 report_multiple_bugs=False,
             )  # fmt: skip
             @given(strategy)
