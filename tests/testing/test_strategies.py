@@ -25,6 +25,7 @@ from einsyn.testing import (
     every_op_space,
     mutations,
     near_misses,
+    small_architectures,
 )
 from einsyn.testing.options import TICKETS, tickets
 from einsyn.testing.strategies import Mutation
@@ -102,6 +103,20 @@ def test_all_architectures_of_a_size_are_drawn(size: int) -> None:
     )
     # Fewer productions than the largest size end a derivation early; the largest must be reached too.
     assert set(every(derivations(space, max_size=size), 1500)) == set(enumerated(space.grammar, size))
+
+
+def test_small_architectures_are_drawn_each_once_whatever_their_weight() -> None:
+    there = [a.text for a in EINSPACE.enumerate(max_size=6)]
+    drawn = [net.text for net in every(small_architectures(EINSPACE, max_size=6), len(there) + 100)]
+    assert sorted(drawn) == sorted(there)
+    few = [net.text for net in every(small_architectures(EINSPACE, max_size=6, max_params=100), len(there))]
+    assert sorted(few) == sorted(a.text for a in EINSPACE.enumerate(max_size=6, max_params=100))
+    assert len(few) < len(there)
+
+
+def test_small_architectures_shrink_to_a_small_one() -> None:
+    found = smallest(small_architectures(EINSPACE, max_size=8), lambda net: "softmax" in net.text)
+    assert found.derivation.size == next(a for a in EINSPACE.enumerate() if "softmax" in a.text).size
 
 
 def test_the_same_data_gives_the_same_derivations() -> None:
@@ -218,6 +233,8 @@ def test_limits_that_nothing_meets_are_an_error() -> None:
         derivations(EINSPACE, max_size=3)
     with pytest.raises(einsyn.UsageError):
         derivations(EINSPACE, max_parameters=3)
+    with pytest.raises(SamplingError, match="no architecture of `einspace` is within max_size=6"):
+        every(small_architectures(EINSPACE, max_size=6, require=lambda _: False), 1)
 
 
 def test_nothing_to_change_is_an_error() -> None:
