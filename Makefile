@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench full clean install
+.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench training full clean install
 
 install: $(STAMP)
 
@@ -54,8 +54,16 @@ mcmc: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_mcmc
 
 # A thousand searches of each strategy on NAS-Bench-201 against minimal ones; the result is committed.
-nasbench: $(STAMP)
+nas# Searches that train einspace on digits, five seeds, against random search and networks by hand; the result is committed.
+training: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training
+
+bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_search
+
+# Searches that train einspace on digits, five seeds, against random search and networks by hand; the result is committed.
+training: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -191,16 +191,25 @@ def _space(
     space: str, input_: list[str] | None, set_: list[str] | None, profile: str | None, bounds: dict[str, int | None],
     objectives: Sequence[Objective],
 ) -> Space:  # fmt: skip
-    """The space; where nothing says what its input is, it takes the examples of the data set as they are."""
+    """The space; what nothing says of its input and its number of classes is as the data set has it."""
     loaded = opt.space_of(space, input_, set_, profile, bounds)
-    data = next((each.looks_at for each in objectives if each.looks_at is not None), None)
-    if data is None or input_ or profile is not None or len(loaded.inputs) != 1:
+    name = next((each.looks_at for each in objectives if each.looks_at is not None), None)
+    if name is None or len(loaded.inputs) != 1:
         return loaded
     from einsyn.evaluate.data import read_data
-    from einsyn.evaluate.fit import natural_input
+    from einsyn.evaluate.fit import class_parameter, natural_input
 
-    natural = natural_input(read_data(data), loaded.inputs[0][1])
-    return loaded if natural is None else opt.space_of(space, [natural], set_, profile, bounds)
+    data = read_data(name)
+    natural = None if input_ or profile is not None else natural_input(data, loaded.inputs[0][1])
+    taken = input_ if natural is None else [natural]
+
+    def with_classes(parameter: str) -> Space:
+        return opt.space_of(space, taken, [*(set_ or ()), f"{parameter}={data.classes}"], profile, bounds)
+
+    parameter = class_parameter(loaded, data.classes, with_classes) if data.classes else None
+    if parameter is not None and parameter not in opt.pairs("--set", set_):
+        return with_classes(parameter)
+    return loaded if natural is None else opt.space_of(space, taken, set_, profile, bounds)
 
 
 def _start(space: Space, arch: str) -> str:

@@ -9,6 +9,8 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from torch import Tensor
 
@@ -46,10 +48,13 @@ class Fitted(NamedTuple):
 def natural_input(data: Data, declared: TensorType) -> str | None:
     """The input type of the declared kind that takes the examples as they are, as `--input` takes it.
 
-    None where examples have no form of that kind; `fit` will say why.
+    Numbers in one row are no image: a space of images is given a signal, if it can work on one. None where examples
+    have no form of that kind; `fit` will say why.
     """
     shape = data.train.x.shape[1:]
     kind = declared.kind
+    if kind == "image2d" and (len(shape) == 1 or (len(shape) == 2 and shape[0] == 1)):
+        kind = "image1d"
     if kind == "image2d" and len(shape) in (2, 3):
         c, h, w = _image(shape)
         return f"c:{c},h:{h},w:{w}"
@@ -140,6 +145,26 @@ def _examples(data: Data, part: Part, declared: TensorType) -> Tensor:
             data, f"examples of shape {list(shape)} do not fit {declared}", f"--input {natural} takes them as they are"
         )
     return x
+
+
+def class_parameter(space: Space, classes: int, with_parameter: Callable[[str], Space]) -> str | None:
+    """The parameter that says how many classes the declared output has; None unless there is exactly one.
+
+    Args:
+        space: with another number of classes.
+        classes: how many there are in the data.
+        with_parameter: the space with that number for a parameter of this name.
+    """
+    there = _classes_of(space)
+    asked = [name for name, value in space.params.items() if value == there]
+    found = [name for name in asked if _classes_of(with_parameter(name)) == classes]
+    return found[0] if len(found) == 1 else None
+
+
+def _classes_of(space: Space) -> int | str | None:
+    """The size of the axis of classes in the declared output, if there is one."""
+    output = space.output
+    return None if output is None else output.sizes[output.axes.index(class_axis(output))]
 
 
 def _check_output(data: Data, space: Space) -> None:

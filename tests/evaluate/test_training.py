@@ -14,7 +14,7 @@ import torch
 import einsyn
 from einsyn.errors import DataError
 from einsyn.evaluate.data import read_data
-from einsyn.evaluate.fit import fit, natural_input
+from einsyn.evaluate.fit import class_parameter, fit, natural_input
 from einsyn.evaluate.objective import evaluate
 from einsyn.evaluate.recipe import Recipe, read_recipe, recipe_of
 from einsyn.evaluate.training import Training, train
@@ -143,6 +143,31 @@ def test_the_space_takes_the_data_as_it_is() -> None:
     for space, natural in (("einspace", "c:1,h:8,w:8"), ("tdnn", "c:8,l:8"), ("lm", None)):
         declared = einsyn.load(space).inputs[0][1]
         assert natural_input(data, declared) == natural
+
+
+def test_a_row_of_numbers_is_a_signal_to_a_space_of_images(tmp_path: Path) -> None:
+    declared = einsyn.load("einspace").inputs[0][1]
+    for shape, natural in (((24,), "c:1,l:24"), ((1, 24), "c:1,l:24"), ((2, 24), "c:1,h:2,w:24")):
+        data = read_data(save(tmp_path, x=np.zeros((20, *shape)), y=np.arange(20) % 2))
+        assert natural_input(data, declared) == natural
+
+
+def test_the_parameter_of_the_classes_is_found_by_what_it_does(tmp_path: Path) -> None:
+    (tmp_path / "named.lark").write_text("""\
+//@ einsyn 1
+//@ input x f32[B, d:8]
+//@ output f32[B, d:kinds]
+//@ param width 10
+//@ param kinds 10
+start: "a" -> one
+//@ define one()(x) = linear(kinds)(relu(linear(width)(x)))
+""")
+
+    def with_(name: str) -> einsyn.Space:
+        return einsyn.load(tmp_path / "named.lark", params={name: 3})
+
+    assert class_parameter(einsyn.load(tmp_path / "named.lark"), 3, with_) == "kinds"
+    assert class_parameter(space_for(tmp_path, "f32[B, d:8]", 4), 3, with_) is None
 
 
 def test_the_data_is_made_to_fit_the_space(tmp_path: Path) -> None:
