@@ -2,9 +2,9 @@
 
     python -m benchmarks.training [digits] [mnist] [series] [--seeds 5] [--budget 100]
 
-`digits` are scikit-learn's. The other two read `../shared/reference` (5,000 images of MNIST; ItalyPowerDemand, a series)
-and are the same command with another `--data`. Writes `results/training.json` after each search; those that are there
-stay, so an interrupted run goes on. Not part of `make bench`: it takes an hour and more.
+`digits` are scikit-learn's. The other two read `../shared/reference` (5,000 images of MNIST; ItalyPowerDemand, which is
+a series) and are the same command with another `--data`. Writes `results/training.json` after each search; those that
+are there stay, so an interrupted run goes on. Not part of `make bench`: it takes an hour and more.
 """
 
 from __future__ import annotations
