@@ -77,6 +77,7 @@ class Op:
         open_names: `configure` takes named values beside the attributes.
         functions: Python functions that the torch form calls, by name; a torch file defines those that it uses.
         joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`), if it is one.
+        repeatable: without weights, the same inputs give the same outputs however often; not so what draws at random.
         region_count: how many graphs an instance owns (the step of a loop); see `with_regions`.
     """
 
@@ -87,6 +88,7 @@ class Op:
     open_names: ClassVar[bool] = False
     functions: ClassVar[Mapping[str, str]] = {}
     joins: ClassVar[str | None] = None
+    repeatable: ClassVar[bool] = True
     region_count: ClassVar[int] = 0
 
     # The graphs that the operation owns.

@@ -23,6 +23,7 @@ class TrainOnly(Op):
     """Random noise on its input while training; otherwise, and with `p=0`, the input itself."""
 
     aliases = True
+    repeatable = False
     p: float = attr.real(0.5, ge=0, le=1, doc="the probability of being dropped")
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -32,15 +33,19 @@ class TrainOnly(Op):
         needs_batch(self, x)
         return x
 
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        return None if self.p else (0,)
+
     def onnx(self, ctx: OnnxContext) -> tuple[str, ...]:
         """No node."""
         return (ctx.inputs[0],)
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """An image, a sequence, a probability."""
+        """An image, a sequence, a probability, none."""
         yield cls.configure(), (IMAGE,)
         yield cls.configure(0.1), (OPEN_SEQUENCE,)
+        yield cls.configure(0.0), (IMAGE,)
 
 
 class Dropout(TrainOnly, name="dropout"):

@@ -1,4 +1,4 @@
-"""Networks of the spaces vit, mlp and hybrid against definitions in plain torch, written from their papers."""
+"""Networks of the space hybrid against definitions in plain torch, written from their papers."""
 
 from __future__ import annotations
 
@@ -6,92 +6,9 @@ import torch
 from plain_torch import compare, copy_weights, reference
 from torch import nn
 
+from benchmarks.comparators.tokens import Mlp
+
 IMAGE = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-
-
-class Mlp(nn.Sequential):
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-
-
-class Encoder(nn.Module):
-    """A layer of the Vision Transformer (arXiv:2010.11929, equations 2 and 3)."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.before_attention = nn.LayerNorm(width, eps=1e-6)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.before_mlp = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = Mlp(width, 4 * width)
-
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        q, k, v = self.qkv(self.before_attention(z)).chunk(3, dim=-1)
-        heads: list[torch.Tensor] = []
-        for a, b, c in zip(*(t.chunk(self.heads, dim=-1) for t in (q, k, v)), strict=True):
-            heads.append((a @ b.mT / a.shape[-1] ** 0.5).softmax(-1) @ c)
-        z = z + self.out(torch.cat(heads, dim=-1))
-        return z + self.mlp(self.before_mlp(z))
-
-
-class ViT(nn.Module):
-    """ViT-Ti/16."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cls = nn.Parameter(torch.zeros(1, 192))
-        self.positions = nn.Parameter(torch.zeros(197, 192))
-        self.patches = nn.Conv2d(3, 192, 16, 16)
-        self.layers = nn.Sequential(*[Encoder(192, 3) for _ in range(12)])
-        self.norm = nn.LayerNorm(192, eps=1e-6)
-        self.head = nn.Linear(192, 1000)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        tokens = self.patches(x).flatten(2).mT
-        z = torch.cat([self.cls.expand(len(x), 1, 192), tokens], dim=1) + self.positions
-        return self.head(self.norm(self.layers(z))[:, 0])
-
-
-def test_vit() -> None:
-    source, plain = reference("vit", "vit_tiny_patch16_224"), ViT()
-    copy_weights(source, plain, ("cls", "positions"))
-    compare(source, plain, IMAGE)
-
-
-class MixerLayer(nn.Module):
-    """A layer of MLP-Mixer (arXiv:2105.01601, equation 1)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(768, eps=1e-6)
-        self.tokens = Mlp(196, 384)
-        self.norm2 = nn.LayerNorm(768, eps=1e-6)
-        self.channels = Mlp(768, 3072)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        u = x + self.tokens(self.norm1(x).mT).mT
-        return u + self.channels(self.norm2(u))
-
-
-class Mixer(nn.Module):
-    """Mixer-B/16."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.patches = nn.Conv2d(3, 768, 16, 16)
-        self.layers = nn.Sequential(*[MixerLayer() for _ in range(12)])
-        self.norm = nn.LayerNorm(768, eps=1e-6)
-        self.head = nn.Linear(768, 1000)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.norm(self.layers(self.patches(x).flatten(2).mT)).mean(1))
-
-
-def test_mixer() -> None:
-    source, plain = reference("mlp", "mixer_b16_224"), Mixer()
-    copy_weights(source, plain)
-    compare(source, plain, IMAGE)
 
 
 class SwinBlock(nn.Module):

@@ -10,7 +10,7 @@ from einsyn.rewrite.rules import attention, branches, deploy, structure, windows
 _TIDY: Final = Phase("tidy", structure.RULES)
 _WINDOWS: Final = Phase("windows", windows.RULES, _TIDY)
 _BRANCHES: Final = Phase("branches", (*attention.RULES, *branches.BRANCHES), _TIDY)
-_LAYERS: Final = Phase("layers", branches.LAYERS, _TIDY)
+_LAYERS: Final = Phase("layers", (*structure.REPEATED, *branches.LAYERS), _TIDY)
 
 # What every network goes through.
 DEFAULT: Final = (_TIDY, _WINDOWS, _BRANCHES, _LAYERS)
@@ -27,6 +27,7 @@ DEPLOY: Final = (
 
 RULES: Final = (
     *structure.RULES,
+    *structure.REPEATED,
     *windows.RULES,
     *attention.RULES,
     *branches.BRANCHES,

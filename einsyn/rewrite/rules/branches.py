@@ -8,6 +8,7 @@ from einsyn.ops.convolution import Conv
 from einsyn.ops.elementwise import Elementwise
 from einsyn.ops.linear import Linear
 from einsyn.ops.normalisation import BatchNorm
+from einsyn.ops.routing import Permute
 from einsyn.ops.structure import Concat, Group, Split
 from einsyn.rewrite.pattern import applied, joined
 from einsyn.rewrite.rule import Rule
@@ -96,6 +97,26 @@ def _one_for_all(match: Match, builder: Builder) -> None:
     widths = [layer.op.width for layer in layers if isinstance(layer.op, Linear)]
     parts = builder.add(Split.configure(widths, op.axis), wide)
     builder.replace_all([layer.outputs[0] for layer in layers], parts)
+
+
+# Linear layers on an axis before the last.
+
+
+def _maps_before_last(match: Match) -> bool:
+    x = match.draft.types[match.value("x")]
+    return x.rank > 1 and _axis(match.node, match.draft) == x.rank - 2
+
+
+def _turned(match: Match, builder: Builder) -> None:
+    node, draft = match.node, match.draft
+    op = node.op
+    assert isinstance(op, Linear)
+    rank = draft.types[match.value("x")].rank
+    turn = Permute.configure(*range(1, rank - 1), rank, rank - 1)
+    weights = {name: draft.weight(node, name) for name in node.signature.params}
+    (x,) = builder.add(turn, match.value("x"))
+    (mapped,) = builder.add(Linear.configure(op.width, op.bias), x, weights=weights)
+    builder.replace_all(node.outputs, builder.add(turn, mapped))
 
 
 # Branches on groups of channels.
@@ -197,6 +218,18 @@ BRANCHES: Final = (
 
 # After all others: what they look for are the layers themselves.
 LAYERS: Final = (
+    Rule(
+        "turned-linear",
+        "A linear layer on the axis before the last is one on the last, between two transpositions.",
+        applied(Linear, "x"),
+        _maps_before_last,
+        _turned,
+        "exact",
+        (
+            (_SEQUENCE, 'linear(6, axis="s")(gelu(linear(3, axis="s")(x)))'),
+            (_IMAGE, 'linear(3, false, "h")(x)'),
+        ),
+    ),
     Rule(
         "linears",
         "Linear layers of one tensor are parts of one wide layer.",

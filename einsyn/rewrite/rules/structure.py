@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ops.arithmetic import Add
+from einsyn.ops.elementwise import Elementwise
 from einsyn.ops.op import Op
 from einsyn.ops.routing import Permute, Rename
 from einsyn.ops.structure import Concat, Group, Split
@@ -58,6 +59,27 @@ def _renamed_back(match: Match, builder: Builder) -> None:
     builder.replace(match.node.outputs[0], match.value("x"))
 
 
+def _to_hoist(match: Match) -> bool:
+    """Whether what is rearranged is a function of each element of what was rearranged before."""
+    draft = match.draft
+    value = match.value("x")
+    while True:
+        node = draft.maker(value)
+        if node is None or not draft.used_once(value):
+            return False
+        if isinstance(node.op, Permute):
+            return True
+        if not isinstance(node.op, Elementwise):
+            return False
+        (value,) = node.inputs
+
+
+def _hoist(match: Match, builder: Builder) -> None:
+    inner = match.below(Elementwise)
+    (moved,) = builder.add(match.node.op, match.value("x"))
+    builder.replace_all(match.node.outputs, builder.add(inner.op, moved))
+
+
 # Parts that are put together, and the reverse.
 
 
@@ -106,6 +128,34 @@ def _parts(match: Match, builder: Builder) -> None:
     builder.replace_all(match.node.outputs, concat.inputs)
 
 
+# The same of the same.
+
+
+def _may_repeat(cls: type[Op]) -> bool:
+    return cls.repeatable
+
+
+def _earlier(match: Match) -> Node | None:
+    """An operation that comes before and does the same to the same."""
+    draft, node = match.draft, match.node
+    if node.owner is not None or not node.inputs:
+        return None
+    for user in draft.users(node.inputs[0]):
+        if user.index < node.index and user.op == node.op and user.inputs == node.inputs and user.owner is None:
+            return user
+    return None
+
+
+def _is_repeated(match: Match) -> bool:
+    return _earlier(match) is not None
+
+
+def _once(match: Match, builder: Builder) -> None:
+    earlier = _earlier(match)
+    assert earlier is not None
+    builder.replace_all(match.node.outputs, earlier.outputs)
+
+
 # Sums with zeros.
 
 
@@ -147,6 +197,18 @@ RULES: Final = (
         _compose,
         "exact",
         ((_IMAGE, "permute(2, 3, 1)(permute(2, 1, 3)(x))"), (_SEQUENCE, "relu(permute(2, 1)(permute(2, 1)(x)))")),
+    ),
+    Rule(
+        "permute-early",
+        "A permutation after functions of each element comes before them, where it meets another one.",
+        applied(Permute, applied(Elementwise, "x")),
+        _to_hoist,
+        _hoist,
+        "exact",
+        (
+            (_SEQUENCE, "permute(2, 1)(relu(permute(2, 1)(linear(3)(x))))"),
+            (_IMAGE, "linear(3)(permute(2, 3, 1)(gelu(tanh(permute(3, 1, 2)(x)))))"),
+        ),
     ),
     Rule(
         "rename-back",
@@ -201,5 +263,23 @@ RULES: Final = (
         _without_zeros,
         "exact",
         ((_IMAGE, "add(conv(4, 3)(x), zero(x))"), (_IMAGE, "add(x, zero(x), relu(x))")),
+    ),
+)
+
+# After all others: what they look for is used once.
+REPEATED: Final = (
+    Rule(
+        "repeated",
+        "What is computed twice of the same is computed once.",
+        joined(Op, "x"),
+        _is_repeated,
+        _once,
+        "exact",
+        (
+            (_IMAGE, "add(conv(4, 3)(relu(x)), conv(4, 1)(relu(x)))"),
+            (_SEQUENCE, "multiply(linear(4)(tanh(relu(x))), linear(4)(tanh(relu(x))))"),
+            (_IMAGE, "add(max_pool(3, 1, 1)(x), avg_pool(3, 1, 1)(x), max_pool(3, 1, 1)(x))"),
+        ),
+        _may_repeat,
     ),
 )
