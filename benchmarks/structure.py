@@ -92,7 +92,9 @@ def export(module: nn.Module, x: torch.Tensor, *, opset: int, dynamo: bool) -> M
         warnings.simplefilter("ignore")
         if dynamo:
             free = ({0: torch.export.Dim("B")},)
-            program = torch.onnx.export(module, (x,), dynamo=True, opset_version=opset, dynamic_shapes=free, verbose=False)
+            program = torch.onnx.export(
+                module, (x,), dynamo=True, opset_version=opset, dynamic_shapes=free, verbose=False
+            )
             assert program is not None
             return program.model_proto
         stream = io.BytesIO()

@@ -37,7 +37,9 @@ class ResNet18(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(_conv(3, 64), nn.BatchNorm2d(64), nn.LeakyReLU(inplace=True), _conv(64, 64, 3, 2))
-        self.blocks = nn.Sequential(*[BasicBlock(c, d) for c, d in pairwise((64, 64, 64, 128, 128, 256, 256, 512, 512))])
+        self.blocks = nn.Sequential(
+            *[BasicBlock(c, d) for c, d in pairwise((64, 64, 64, 128, 128, 256, 256, 512, 512))]
+        )
         self.head = nn.Linear(512, 10)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -48,9 +48,7 @@ class InvertedResidual(nn.Module):
 class Mobile(nn.Module):
     """A stem, stages of (ratio, kernel, stride, width, depth), a wide layer and a classifier."""
 
-    def __init__(
-        self, stages: tuple[tuple[int, int, int, int, int], ...], act: type[nn.Module], gated: bool
-    ) -> None:
+    def __init__(self, stages: tuple[tuple[int, int, int, int, int], ...], act: type[nn.Module], gated: bool) -> None:
         super().__init__()
         layers = _layer(3, 32, 3, 2, act)
         c = 32
