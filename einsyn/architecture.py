@@ -11,8 +11,10 @@ from einsyn.elaborate.elaborate import Elaboration
 from einsyn.elaborate.limits import NO_LIMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path as FilePath
 
+    import torch
     from onnx import ModelProto
     from torch import nn
 
@@ -205,6 +207,7 @@ class Architecture:
         module: nn.Module | None = None,
         external: bool | None = None,
         rewrite: Rewriting = "exact",
+        fold: bool = True,
     ) -> ModelProto:
         """The ONNX model with the weights of `module`, or of a module initialised from `seed`.
 
@@ -215,15 +218,19 @@ class Architecture:
             module: a module of this architecture and form, for example a trained one.
             external: weights in a file of their own; by default only where they exceed 2 GB.
             rewrite: see `form`.
+            fold: whether batch normalisations become part of the convolutions before them, as a model is evaluated. If
+                not, every weight is in the file under its key in the module's state; so it is in the form `none`.
         """
         from einsyn.backends.onnx_model import DEFAULT_OPSET, build_onnx, save_onnx
 
         if module is None:
             module = self.module(seed, rewrite)
-        form = self.form(rewrite)
+        form, state = self.form(rewrite), module.state_dict()
+        if fold and rewrite == "exact":
+            form, state = self._evaluated(form, state)
         model = build_onnx(
             form.rewritten.graph,
-            module.state_dict(),
+            state,
             form.torch.keys,
             opset=DEFAULT_OPSET if opset is None else opset,
             metadata=self.metadata(),
@@ -232,6 +239,14 @@ class Architecture:
         if path is not None:
             save_onnx(model, path, external)
         return model
+
+    def _evaluated(self, form: Form, state: Mapping[str, torch.Tensor]) -> tuple[Form, Mapping[str, torch.Tensor]]:
+        from einsyn.forms import evaluated, evaluated_state
+
+        known = self._forms.get("evaluated")
+        if known is None:
+            known = self._forms["evaluated"] = evaluated(form)
+        return (form, state) if known is form else evaluated_state(form, known, state)
 
     def metadata(self) -> dict[str, str]:
         """What an ONNX file says of where it came from; enough to recover the architecture."""
@@ -246,7 +261,12 @@ class Architecture:
         }
 
     def verify(
-        self, seed: int = 0, opset: int | None = None, module: nn.Module | None = None, rewrite: Rewriting = "exact"
+        self,
+        seed: int = 0,
+        opset: int | None = None,
+        module: nn.Module | None = None,
+        rewrite: Rewriting = "exact",
+        fold: bool = True,
     ) -> Verification:
         """Compare torch in eval mode with onnxruntime on random inputs.
 
@@ -257,12 +277,13 @@ class Architecture:
             opset: the opset to write.
             module: a module of this architecture and form, for example a trained one.
             rewrite: see `form`.
+            fold: see `onnx`.
         """
         from einsyn.backends.verify import verify
 
         if module is None:
             module = self.module(seed, rewrite)
-        return verify(module, self.onnx(module=module, opset=opset, rewrite=rewrite), seed=seed)
+        return verify(module, self.onnx(module=module, opset=opset, rewrite=rewrite, fold=fold), seed=seed)
 
     def record(self) -> dict[str, Any]:
         """The stable JSON fields of `sample` and `enumerate`."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from einsyn.diagnostics import Diagnostic, closest
 from einsyn.errors import UsageError
 from einsyn.rewrite import rewrite
-from einsyn.rewrite.rules import DEFAULT, DEPLOY
+from einsyn.rewrite.rules import DEFAULT, DEPLOY, EVALUATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,3 +80,28 @@ def write(graph: Graph, rewriting: Rewriting, *, title: str, architecture: str, 
 
     after = rewrite(graph, phases_of(rewriting))
     return Form(after, write_source(after.graph, title=title, architecture=architecture, space=space))
+
+
+def evaluated(form: Form) -> Form:
+    """A form for evaluation: batch normalisations are folded into the kernels before them. No parameter is lost.
+
+    What it returns is the form itself where there is nothing to fold; else its weights come from those of `form`.
+    """
+    from einsyn.backends.torch_source import write_source
+
+    after = rewrite(form.rewritten.graph, EVALUATED)
+    return Form(after, write_source(after.graph)) if after.fired else form
+
+
+def evaluated_state(form: Form, to: Form, state: Mapping[str, torch.Tensor]) -> tuple[Form, Mapping[str, torch.Tensor]]:
+    """What `evaluated` made of a form, with weights for it.
+
+    Where a state does not fit the form, both are returned as they are: whoever writes them says what is wrong.
+    """
+    weights = {slot: state[key] for slot, key in form.torch.keys.items() if key in state}
+    for operation in form.rewritten.graph.operations:
+        for name, declared in (*operation.signature.params.items(), *operation.signature.buffers.items()):
+            given = weights.get((operation.owner, name)) if operation.owner is not None else None
+            if given is None or tuple(given.shape) != declared.shape:
+                return form, state
+    return to, to.state(weights)

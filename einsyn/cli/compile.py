@@ -29,6 +29,9 @@ def compile_(
     deploy: Annotated[
         bool, typer.Option("--deploy", help="For evaluation alone: fold what training needs into other weights.")
     ] = False,
+    fold: Annotated[
+        bool, typer.Option("--fold/--no-fold", help="Batch normalisations as part of convolutions in ONNX.")
+    ] = True,
     verify: Annotated[bool, typer.Option("--verify", help="Run torch and onnxruntime and compare.")] = False,
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
@@ -43,7 +46,7 @@ def compile_(
             )
     architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
     rewrite: Rewriting = "deploy" if deploy else "exact"
-    checked = _verified(architecture, seed, opset, rewrite) if verify else {}
+    checked = _verified(architecture, seed, opset, rewrite, fold) if verify else {}
     graph = architecture.form(rewrite).rewritten.graph
     left = {"deployed_params": graph.params, "deployed_macs": graph.macs} if deploy else {}
     for path in output:
@@ -53,7 +56,7 @@ def compile_(
             with replacing(path) as stream:
                 stream.write(architecture.source(rewrite))
         else:
-            architecture.onnx(path, seed=seed, opset=opset, external=external or None, rewrite=rewrite)
+            architecture.onnx(path, seed=seed, opset=opset, external=external or None, rewrite=rewrite, fold=fold)
         record: dict[str, Any] = {
             "arch": architecture.text,
             "params": architecture.params,
@@ -70,9 +73,11 @@ def compile_(
         OUTPUT.result(record, f"{path}  {architecture.params:,} params  {architecture.macs:,} MACs{said}")
 
 
-def _verified(architecture: Architecture, seed: int, opset: int | None, rewrite: Rewriting) -> dict[str, Any]:
+def _verified(
+    architecture: Architecture, seed: int, opset: int | None, rewrite: Rewriting, fold: bool
+) -> dict[str, Any]:
     """What --verify adds to the record; raises B-coded BackendError where torch and onnxruntime differ."""
-    found = architecture.verify(seed=seed, opset=opset, rewrite=rewrite)
+    found = architecture.verify(seed=seed, opset=opset, rewrite=rewrite, fold=fold)
     if not found.verified and not found.unstable:
         raise BackendError(
             Diagnostic(

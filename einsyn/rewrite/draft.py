@@ -59,11 +59,13 @@ class Draft:
 
     Args:
         graph: where it starts. Bodies of loops stay as they are.
-        lossless: whether operations stay whose weights would be lost with them.
+        params: whether operations stay whose parameters would be lost with them.
+        buffers: whether operations stay whose buffers would be.
     """
 
-    def __init__(self, graph: Graph, lossless: bool = True) -> None:
-        self._lossless = lossless
+    def __init__(self, graph: Graph, params: bool = True, buffers: bool = True) -> None:
+        self._keeps_params = params
+        self._keeps_buffers = buffers
         self._graph = graph
         self.types: list[TensorType] = list(graph.types)
         self.outputs: list[int] = list(graph.outputs)
@@ -225,9 +227,11 @@ class Draft:
     def _holds(self, node: Node) -> bool:
         """Whether weights of the elaborated graph are this node's and nobody else's."""
         owner = node.owner
-        if owner is None or self._owned[owner] > 1 or not self._lossless:
+        if owner is None or self._owned[owner] > 1:
             return False
-        names = (*node.signature.params, *node.signature.buffers)
+        names: list[str] = [*node.signature.params] if self._keeps_params else []
+        if self._keeps_buffers:
+            names += node.signature.buffers
         slots = [slot for name in names for slot in self.weight(node, name).slots()]
         return any(self._moved.get(slot, slot[0]) == owner for slot in slots)
 

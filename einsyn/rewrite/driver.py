@@ -78,7 +78,7 @@ class Phase:
         self.name = name
         self.rules = rules
         self.tidy = tidy
-        self.exact = all(rule.law == "exact" for rule in rules)
+        self.laws = frozenset(rule.law for rule in rules)
         self._of: dict[type[Op], tuple[Rule, ...]] = {}
 
     def of(self, cls: type[Op]) -> tuple[Rule, ...]:
@@ -94,7 +94,7 @@ def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = 
 
     A rule is tried at every operation in the order of execution, and at what it puts there. Where what a rule builds
     has other types than what it replaces, the graph stays as it is. Operations that nobody uses are left out; those
-    that have weights stay where all rules are exact.
+    that have weights stay where no rule may lose them.
 
     Args:
         graph: what to rewrite.
@@ -104,7 +104,8 @@ def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = 
     Raises:
         EinsynError: R001 rules undo one another for ever.
     """
-    draft = Draft(graph, lossless=all([phase.exact for phase in phases]))
+    laws = {law for phase in phases for law in phase.laws}
+    draft = Draft(graph, params="deploy" not in laws, buffers=laws <= {"exact"})
     fired: Counter[str] = Counter()
     unused = len(graph.operations) - len(draft.nodes)
     if unused:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from einsyn.rewrite.pattern import Applied, Match
     from einsyn.rewrite.weights import Weights
 
-# `exact`: the same function of the same parameters. `deploy`: the same function in eval mode; parameters may be folded
-# into others or go.
-Law = Literal["exact", "deploy"]
+# `exact`: the same function of the same parameters. `fold`: the same function in eval mode; parameters are folded into
+# others, none is lost. `deploy`: the same function in eval mode; parameters may go.
+Law = Literal["exact", "fold", "deploy"]
 
 
 class Builder:

@@ -52,8 +52,11 @@ class Net:
 
     @cached_property
     def model(self) -> ModelProto:
-        """The ONNX model with the weights that `module` had when this was first asked for."""
-        return self.architecture.onnx(module=self.module)
+        """The ONNX model with the weights that `module` had when this was first asked for.
+
+        Batch normalisations stay operations of their own, so that compilers meet them.
+        """
+        return self.architecture.onnx(module=self.module, fold=False)
 
     @cached_property
     def onnx(self) -> bytes:

@@ -41,7 +41,7 @@ def check_rewrite(rule: Rule) -> None:
     """Test everything that einsyn relies on of a rewrite, on its examples.
 
     It fires, and the graph stays sound. Where it is exact, parameters of the two graphs map one to one, and outputs and
-    gradients are the same in 64 bits; for deployment outputs are the same in eval mode.
+    gradients are the same in 64 bits; where it folds weights outputs are the same in eval mode.
 
     Args:
         rule: the rewrite.

@@ -13,7 +13,7 @@ from einsyn.ops.linear import Linear
 from einsyn.rewrite import Rule
 from einsyn.rewrite.pattern import Match, applied
 from einsyn.rewrite.rule import Builder
-from einsyn.rewrite.rules import DEFAULT, DEPLOY, RULES
+from einsyn.rewrite.rules import DEFAULT, DEPLOY, EVALUATED, RULES
 from einsyn.rewrite.weights import Same
 from einsyn.testing import ContractError, Net, architectures, check_rewrite, every_op_space
 from einsyn.testing.space_contract import check_rewritten
@@ -30,6 +30,7 @@ def test_every_rule_is_in_a_phase_and_has_a_name_of_its_own() -> None:
     in_phases = {rule.name for phase in (*DEFAULT, *DEPLOY) for rule in phase.rules}
     assert in_phases == {rule.name for rule in RULES}
     assert all(rule.law == "exact" for phase in DEFAULT for rule in phase.rules)
+    assert all(rule.law in ("exact", "fold") for phase in EVALUATED for rule in phase.rules)
     assert len({rule.name for rule in RULES}) == len(RULES)
 
 

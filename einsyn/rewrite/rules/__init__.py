@@ -15,7 +15,10 @@ _LAYERS: Final = Phase("layers", (*structure.REPEATED, *branches.LAYERS), _TIDY)
 # What every network goes through.
 DEFAULT: Final = (_TIDY, _WINDOWS, _BRANCHES, _LAYERS)
 
-# What a network goes through that will only be evaluated.
+# What a network that went through these goes through as well in an ONNX model.
+EVALUATED: Final = (Phase("batch norms", deploy.NORMS, _TIDY),)
+
+# What a network goes through that will be deployed.
 DEPLOY: Final = (
     Phase("training", deploy.TRAINING, _TIDY),
     _TIDY,
