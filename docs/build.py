@@ -253,6 +253,7 @@ API = {
     "Loading": ("load", "shipped_spaces"),
     "Spaces and architectures": ("Space", "Architecture", "canonical_hash", "Sampler", "Limits"),
     "Derivations and choosers": ("Derivation", "Token", "Chooser", "RandomChooser", "TreeChooser"),
+    "Weights": ("transfer", "Transfer"),
     "Operations and types": ("Op", "Param", "TensorType", "OPS"),
     "Errors": (
         "EinsynError",
@@ -263,6 +264,7 @@ API = {
         "FileError",
         "UsageError",
         "BackendError",
+        "WeightsError",
         "DataError",
         "RunError",
         "Mismatch",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         RunError,
         SamplingError,
         UsageError,
+        WeightsError,
     )
     from einsyn.ir.mismatch import Mismatch
     from einsyn.ir.types import TensorType
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from einsyn.sampling import Sampler
     from einsyn.shipped import shipped_spaces
     from einsyn.space import Space
+    from einsyn.weights.transfer import Transfer, transfer
 
 __version__ = "0.1.0"
 
@@ -68,12 +70,15 @@ __all__ = [
     "Span",
     "TensorType",
     "Token",
+    "Transfer",
     "TreeChooser",
     "UsageError",
+    "WeightsError",
     "__version__",
     "canonical_hash",
     "load",
     "shipped_spaces",
+    "transfer",
 ]
 
 _HOME = {
@@ -94,6 +99,7 @@ _HOME = {
         "RunError",
         "SamplingError",
         "UsageError",
+        "WeightsError",
     ),
     "ir.mismatch": ("Mismatch",),
     "ir.types": ("TensorType",),
@@ -103,6 +109,7 @@ _HOME = {
     "sampling": ("Sampler",),
     "shipped": ("shipped_spaces",),
     "space": ("Space",),
+    "weights.transfer": ("Transfer", "transfer"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

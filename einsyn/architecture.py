@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path as FilePath
 
-    import torch
     from onnx import ModelProto
-    from torch import nn
+    from torch import Tensor, nn
 
     from einsyn.backends.verify import Verification
     from einsyn.derivation.tree import Derivation
@@ -170,7 +169,12 @@ class Architecture:
         """
         return self.form(rewrite).torch.text
 
-    def module(self, seed: int = 0, rewrite: Rewriting = "exact") -> nn.Module:
+    def module(
+        self,
+        seed: int = 0,
+        rewrite: Rewriting = "exact",
+        weights: str | FilePath | Mapping[str, Tensor] | None = None,
+    ) -> nn.Module:
         """The module that `source` defines, executed; initialised from `seed` alone.
 
         The global random state of torch is left as it was.
@@ -178,12 +182,50 @@ class Architecture:
         Args:
             seed: of the initialisation.
             rewrite: see `form`. For `deploy` the weights are folded from those that `exact` has for the seed.
+            weights: a safetensors file that `save_weights` wrote, of this form or of one that is rewritten into it, or
+                that holds the `state_dict` of a module of this form; or such a `state_dict`.
+
+        Raises:
+            WeightsError: W001 to W007 the weights are not those of this architecture.
+            FileError: the file of weights cannot be read.
         """
         from einsyn.backends.torch_module import build_module
 
-        if rewrite == "deploy":
+        if rewrite == "deploy" and weights is None:
             return self.deploy(self.module(seed))
-        return build_module(self.form(rewrite).torch, seed)
+        made = build_module(self.form(rewrite).torch, seed)
+        if weights is not None:
+            from einsyn.weights.file import load_weights
+
+            load_weights(self, made, weights, rewrite)
+        return made.eval() if rewrite == "deploy" else made
+
+    def save_weights(
+        self,
+        path: str | FilePath,
+        module: nn.Module | None = None,
+        seed: int = 0,
+        rewrite: Rewriting = "exact",
+    ) -> None:
+        """Write weights as a safetensors file: tensors under the keys of the module's `state_dict`.
+
+        The file says which architecture it is of; `module(weights=...)`, `onnx(weights=...)` and `einsyn compile
+        --weights` read it, and so does `load_state_dict` of the class in the written source. It is written beside and
+        renamed, so never half there, and depends on the weights, the architecture and versions alone.
+
+        Args:
+            path: the file.
+            module: a module of this architecture and form, for example a trained one.
+            seed: of the initialisation where no module is given.
+            rewrite: see `form`.
+
+        Raises:
+            WeightsError: W002, W003, W005 the module is not of this architecture and form.
+            FileError: F009 the file cannot be written, F002 it is a directory.
+        """
+        from einsyn.weights.file import save_weights
+
+        save_weights(self, self.module(seed, rewrite) if module is None else module, path, rewrite)
 
     def deploy(self, module: nn.Module) -> nn.Module:
         """A module of the form `deploy`, in eval mode, with the weights of one of the form `exact`.
@@ -192,11 +234,12 @@ class Architecture:
             module: for example a trained one; it stays as it is.
         """
         from einsyn.backends.torch_module import build_module
+        from einsyn.weights.state import detached, fill
 
         to = self.form("deploy")
         made = build_module(to.torch).eval()
-        state = {key: tensor.detach() for key, tensor in module.state_dict().items()}
-        made.load_state_dict(to.state(self.form("exact").elaborated_weights(state)))
+        state = detached(module.state_dict())
+        fill(made, to.state(self.form("exact").elaborated_weights(state)))
         return made
 
     def onnx(
@@ -208,6 +251,7 @@ class Architecture:
         external: bool | None = None,
         rewrite: Rewriting = "exact",
         fold: bool = True,
+        weights: str | FilePath | Mapping[str, Tensor] | None = None,
     ) -> ModelProto:
         """The ONNX model with the weights of `module`, or of a module initialised from `seed`.
 
@@ -220,11 +264,14 @@ class Architecture:
             rewrite: see `form`.
             fold: whether batch normalisations become part of the convolutions before them, as a model is evaluated. If
                 not, every weight is in the file under its key in the module's state; so it is in the form `none`.
+            weights: in place of a module: what `module` takes.
+
+        Raises:
+            WeightsError: W001 to W007 the weights are not those of this architecture; W009 a module is given as well.
         """
         from einsyn.backends.onnx_model import DEFAULT_OPSET, build_onnx, save_onnx
 
-        if module is None:
-            module = self.module(seed, rewrite)
+        module = self._module_of(module, seed, rewrite, weights)
         form, state = self.form(rewrite), module.state_dict()
         if fold and rewrite == "exact":
             form, state = self._evaluated(form, state)
@@ -240,7 +287,7 @@ class Architecture:
             save_onnx(model, path, external)
         return model
 
-    def _evaluated(self, form: Form, state: Mapping[str, torch.Tensor]) -> tuple[Form, Mapping[str, torch.Tensor]]:
+    def _evaluated(self, form: Form, state: Mapping[str, Tensor]) -> tuple[Form, Mapping[str, Tensor]]:
         from einsyn.forms import evaluated, evaluated_state
 
         known = self._forms.get("evaluated")
@@ -248,17 +295,35 @@ class Architecture:
             known = self._forms["evaluated"] = evaluated(form)
         return (form, state) if known is form else evaluated_state(form, known, state)
 
+    def facts(self) -> dict[str, Any]:
+        """Where it came from, fit for JSON; enough to recover the architecture."""
+        return {
+            "space": self.space.name,
+            "space_hash": self.space.grammar.digest,
+            "architecture": self.text,
+            "parameters": dict(self.space.params),
+            "inputs": [[name, str(t)] for name, t in self.space.inputs],
+        }
+
     def metadata(self) -> dict[str, str]:
-        """What an ONNX file says of where it came from; enough to recover the architecture."""
+        """What an ONNX file says of where it came from: the same as texts."""
         import json
 
-        return {
-            "einsyn.space": self.space.name,
-            "einsyn.space_hash": self.space.grammar.digest,
-            "einsyn.architecture": self.text,
-            "einsyn.parameters": json.dumps(dict(self.space.params), sort_keys=True),
-            "einsyn.inputs": json.dumps([[name, str(t)] for name, t in self.space.inputs]),
-        }
+        found = {f"einsyn.{name}": fact for name, fact in self.facts().items()}
+        return {name: f if isinstance(f, str) else json.dumps(f, sort_keys=True) for name, f in found.items()}
+
+    def _module_of(
+        self,
+        module: nn.Module | None,
+        seed: int,
+        rewrite: Rewriting,
+        weights: str | FilePath | Mapping[str, Tensor] | None,
+    ) -> nn.Module:
+        """The module that is given, or one with the weights that are given, or one with fresh ones."""
+        from einsyn.weights.file import one_of
+
+        one_of(weights, module)
+        return self.module(seed, rewrite, weights) if module is None else module
 
     def verify(
         self,
@@ -267,6 +332,7 @@ class Architecture:
         module: nn.Module | None = None,
         rewrite: Rewriting = "exact",
         fold: bool = True,
+        weights: str | FilePath | Mapping[str, Tensor] | None = None,
     ) -> Verification:
         """Compare torch in eval mode with onnxruntime on random inputs.
 
@@ -278,11 +344,11 @@ class Architecture:
             module: a module of this architecture and form, for example a trained one.
             rewrite: see `form`.
             fold: see `onnx`.
+            weights: in place of a module: what `module` takes.
         """
         from einsyn.backends.verify import verify
 
-        if module is None:
-            module = self.module(seed, rewrite)
+        module = self._module_of(module, seed, rewrite, weights)
         return verify(module, self.onnx(module=module, opset=opset, rewrite=rewrite, fold=fold), seed=seed)
 
     def record(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from einsyn.evaluate.codes import EVALUATION_CODES, RUN_CODES
 from einsyn.grammar.codes import CODES as GRAMMAR_CODES
 from einsyn.ir.codes import BACKEND_CODES, TEXT_CODES, TYPE_CODES
 from einsyn.rewrite.codes import CODES as REWRITE_CODES
+from einsyn.weights.codes import CODES as WEIGHTS_CODES
 
 FAMILIES: Final[dict[str, str]] = {
     "A": "the text of an architecture",
@@ -27,6 +28,7 @@ FAMILIES: Final[dict[str, str]] = {
     "T": "tensor types",
     "U": "usage: arguments, options, parameters",
     "V": "values while definitions run",
+    "W": "weights: files of them, and what one network takes over from another",
     "X": "einsyn itself",
 }
 
@@ -115,7 +117,7 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U008": "the type given for an input is not a type",
     "U009": "a limit on the command line is not a whole number",
     "U012": "an architecture is missing on the command line",
-    "U013": "an output file is neither `.py` nor `.onnx`",
+    "U013": "an output file is neither `.py` nor `.onnx`, nor `.safetensors` where weights can be written",
     "U014": "an option is not of the form NAME=VALUE, or gives a name twice",
     "U015": "there is no operation of that name",
     "U016": "a plugin cannot be imported",
@@ -147,6 +149,7 @@ TABLES: Final[tuple[dict[str, str], ...]] = (
     FILE_CODES,
     EVALUATION_CODES,
     RUN_CODES,
+    WEIGHTS_CODES,
     USAGE_CODES,
     INTERNAL_CODES,
 )

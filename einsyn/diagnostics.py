@@ -38,6 +38,7 @@ _ADVICE: Final = {
     "T": "einsyn ops NAME shows what an operation takes; types are written f32[B, c:3, h:32, w:32]",
     "U": "einsyn COMMAND --help lists options; a type is written c:3,h:32,w:32 or 3x32x32",
     "V": "see the definitions at that place",
+    "W": "docs/how-to/trained-weights.md shows how weights are saved, given and taken over",
 }
 
 

@@ -55,6 +55,10 @@ class BackendError(EinsynError):
     """A backend cannot do what was asked (B...)."""
 
 
+class WeightsError(EinsynError):
+    """Weights that are given are not those of a network, or cannot be taken over (W...)."""
+
+
 class DataError(EinsynError):
     """A data set, a recipe or a table is wrong, or does not fit the space (E...)."""
 

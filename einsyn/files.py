@@ -20,6 +20,40 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES: Final = 4_000_000
 
 
+def check_file(path: str | Path, what: str, span: Span | None = None, hint: str | None = None) -> int:
+    """The size in bytes of a regular file.
+
+    Args:
+        path: the file.
+        what: what it should be, for the message (`an architecture`).
+        span: the place that names the file, if one does.
+        hint: what to say of a file that is not a regular one.
+
+    Raises:
+        FileError: F001 missing, F002 a directory, F003 not a regular file, F006 unreadable.
+    """
+
+    def refuse(code: str, problem: str, hint: str) -> NoReturn:
+        raise FileError(Diagnostic(code, f"`{path}` {problem}", span, hint=hint))
+
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        near = _near(Path(path))
+        refuse("F001", "does not exist", f"did you mean `{near}`?" if near else "check the path")
+    except (OSError, ValueError) as error:
+        refuse("F006", f"cannot be read: {_reason(error)}", "check the path, and who may read and write there")
+    if stat.S_ISDIR(status.st_mode):
+        refuse("F002", f"is a directory, not {what}", "name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        refuse("F003", "is not a regular file", hint or "name a file")
+    return status.st_size
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
 def read_text(path: str | Path, what: str, span: Span | None = None) -> str:
     """The text of a regular UTF-8 file of bounded size.
 
@@ -32,27 +66,18 @@ def read_text(path: str | Path, what: str, span: Span | None = None) -> str:
         FileError: F001 missing, F002 a directory, F003 not a regular file, F004 too large, F005 not UTF-8 text,
             F006 unreadable.
     """
-    file = Path(path)
+    form = f"{what} is a text file in UTF-8"
 
-    def refuse(code: str, problem: str, hint: str | None = None) -> NoReturn:
-        hint = hint or f"{what} is a text file in UTF-8"
+    def refuse(code: str, problem: str, hint: str = form) -> NoReturn:
         raise FileError(Diagnostic(code, f"`{path}` {problem}", span, hint=hint))
 
+    size = check_file(path, what, span, form)
+    if size > MAX_TEXT_BYTES:
+        refuse("F004", f"has {size:,} bytes; the limit is {MAX_TEXT_BYTES:,}")
     try:
-        status = file.stat()
-        if stat.S_ISDIR(status.st_mode):
-            refuse("F002", f"is a directory, not {what}", "name a file in it")
-        if not stat.S_ISREG(status.st_mode):
-            refuse("F003", "is not a regular file")
-        if status.st_size > MAX_TEXT_BYTES:
-            refuse("F004", f"has {status.st_size:,} bytes; the limit is {MAX_TEXT_BYTES:,}")
-        data = file.read_bytes()
-    except FileNotFoundError:
-        near = _near(file)
-        refuse("F001", "does not exist", f"did you mean `{near}`?" if near else "check the path")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        refuse("F006", f"cannot be read: {reason}", "check the path, and who may read and write there")
+        data = Path(path).read_bytes()
+    except OSError as error:
+        refuse("F006", f"cannot be read: {_reason(error)}", "check the path, and who may read and write there")
     if b"\0" in data:
         refuse("F005", "is a binary file")
     try:

@@ -51,6 +51,11 @@ class Form:
     rewritten: Rewritten
     torch: TorchSource
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The state of this form's module: the sizes of the tensor at every key."""
+        return {self.torch.keys[slot]: of.shape for slot, of in self.rewritten.weights.items()}
+
     def elaborated_weights(self, state: Mapping[str, torch.Tensor]) -> dict[Slot, torch.Tensor]:
         """The weights of the elaborated graph, from the state of this form's module."""
         keys = self.torch.keys

@@ -13,6 +13,8 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError, UsageError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from einsyn.architecture import Architecture
     from einsyn.forms import Rewriting
 
@@ -21,9 +23,14 @@ def compile_(
     space: opt.SpaceArgument,
     arch: opt.ArchArgument,
     output: Annotated[
-        list[Path], typer.Option("-o", "--output", metavar="FILE", help="A .py or .onnx file; repeat for both.")
+        list[Path],
+        typer.Option("-o", "--output", metavar="FILE", help="A .py, .onnx or .safetensors file; repeat for several."),
     ],
     seed: opt.SeedOption = 0,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", help="A .safetensors file of weights, in place of fresh ones."),
+    ] = None,
     opset: Annotated[int | None, typer.Option(help="ONNX opset.")] = None,
     external: Annotated[bool, typer.Option("--external", help="ONNX weights in a file of their own.")] = False,
     deploy: Annotated[
@@ -38,15 +45,17 @@ def compile_(
     profile: opt.ProfileOption = None,
     max_ops: opt.MaxOps = None,
 ) -> None:
-    """Write an architecture as a standalone torch file or as ONNX, and prove that both agree with --verify."""
+    """Write an architecture as a standalone torch file, as ONNX, or its weights; --verify proves that both agree."""
     for path in output:
-        if path.suffix not in (".py", ".onnx"):
-            raise UsageError(
-                Diagnostic("U013", f"`{path}` is neither a .py nor an .onnx file", hint="-o net.py or -o net.onnx")
-            )
+        if path.suffix not in (".py", ".onnx", ".safetensors"):
+            said = f"`{path}` is neither a .py nor an .onnx nor a .safetensors file"
+            raise UsageError(Diagnostic("U013", said, hint="-o net.py, -o net.onnx or -o net.safetensors"))
     architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
     rewrite: Rewriting = "deploy" if deploy else "exact"
-    checked = _verified(architecture, seed, opset, rewrite, fold) if verify else {}
+    # One module for all that is written; a source alone needs no torch.
+    needed = verify or weights is not None or any(path.suffix != ".py" for path in output)
+    module = architecture.module(seed, rewrite, weights) if needed else None
+    checked = _verified(architecture, seed, opset, rewrite, fold, module) if verify else {}
     graph = architecture.form(rewrite).rewritten.graph
     left = {"deployed_params": graph.params, "deployed_macs": graph.macs} if deploy else {}
     for path in output:
@@ -55,8 +64,10 @@ def compile_(
 
             with replacing(path) as stream:
                 stream.write(architecture.source(rewrite))
+        elif path.suffix == ".onnx":
+            architecture.onnx(path, opset=opset, external=external or None, rewrite=rewrite, fold=fold, module=module)
         else:
-            architecture.onnx(path, seed=seed, opset=opset, external=external or None, rewrite=rewrite, fold=fold)
+            architecture.save_weights(path, module, rewrite=rewrite)
         record: dict[str, Any] = {
             "arch": architecture.text,
             "params": architecture.params,
@@ -74,10 +85,10 @@ def compile_(
 
 
 def _verified(
-    architecture: Architecture, seed: int, opset: int | None, rewrite: Rewriting, fold: bool
+    architecture: Architecture, seed: int, opset: int | None, rewrite: Rewriting, fold: bool, module: nn.Module | None
 ) -> dict[str, Any]:
     """What --verify adds to the record; raises B-coded BackendError where torch and onnxruntime differ."""
-    found = architecture.verify(seed=seed, opset=opset, rewrite=rewrite, fold=fold)
+    found = architecture.verify(seed=seed, opset=opset, rewrite=rewrite, fold=fold, module=module)
     if not found.verified and not found.unstable:
         raise BackendError(
             Diagnostic(

@@ -1,10 +1,10 @@
-"""`einsyn show`: an architecture as text or drawn, or what an ONNX file holds."""
+"""`einsyn show`: an architecture as text or drawn, or what a file says of one."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -40,7 +40,9 @@ _DRAWN = (What.tree, What.ir)
 
 
 def show(
-    space: Annotated[str, typer.Argument(metavar="SPACE", help="A space, or an ONNX file written by einsyn.")],
+    space: Annotated[
+        str, typer.Argument(metavar="SPACE", help="A space, or an ONNX or safetensors file written by einsyn.")
+    ],
     arch: Annotated[str | None, typer.Argument(metavar="ARCH", help="Text, @FILE, - or ref:NAME.")] = None,
     what: Annotated[
         What | None,
@@ -75,13 +77,7 @@ def show(
     With --format svg or html the derivation and the graph are drawn, shapes on the wires.
     """
     if arch is None:
-        if not space.endswith(".onnx"):
-            raise UsageError(
-                Diagnostic("U012", "which architecture?", hint="einsyn show SPACE ARCH, or einsyn show FILE.onnx")
-            )
-        from einsyn.backends.recover import recover
-
-        record = recover(space)
+        record = _said_by_file(space)
         OUTPUT.result(record, "\n".join(f"{key}: {value}" for key, value in record.items()))
         return
     if pretty:
@@ -140,6 +136,20 @@ def _show(architecture: Architecture, what: What, pretty: bool) -> None:
 
         shown = pretty_text(architecture.derivation, architecture.space.grammar) if pretty else architecture.text
     OUTPUT.result({"arch": architecture.text, what.value: shown}, shown)
+
+
+def _said_by_file(name: str) -> dict[str, Any]:
+    """What a file that einsyn wrote says of the architecture that it is of."""
+    if name.endswith(".onnx"):
+        from einsyn.backends.recover import recover
+
+        return recover(name)
+    if name.endswith(".safetensors"):
+        from einsyn.weights.file import read_facts
+
+        return read_facts(name)
+    hint = "einsyn show SPACE ARCH, or einsyn show FILE, a .onnx or .safetensors file"
+    raise UsageError(Diagnostic("U012", "which architecture?", hint=hint))
 
 
 def _passes(architecture: Architecture) -> str:

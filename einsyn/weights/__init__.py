@@ -1,0 +1,1 @@
+"""Trained weights: files of them, and what one network takes over from another."""

@@ -1,0 +1,255 @@
+"""What a network takes over from another one: the weights of what is unchanged."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import WeightsError
+from einsyn.weights.alignment import NumberedTree, align
+from einsyn.weights.state import check_state, detached, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping
+
+    import torch
+    from torch import nn
+
+    from einsyn.architecture import Architecture
+    from einsyn.forms import Rewriting
+    from einsyn.ir.graph import Operation
+    from einsyn.rewrite.weights import Slot
+    from einsyn.weights.alignment import Pair
+
+CHANGED = "the derivation was changed here"
+OTHER_SHAPES = "the operation had weights of other shapes"
+ONCE_MORE = "the operation is applied more often than before"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What became of one weight of a child.
+
+    Args:
+        path: the derivation node that it comes from.
+        operation: what uses it.
+        name: of the parameter or buffer in the operation.
+        key: of the tensor in the module's `state_dict` that holds it, perhaps beside others.
+        shape: of the weight, before any rewriting.
+        copied: whether the parent's was taken; else it is fresh.
+        source: the derivation node of the parent that it was taken from.
+        reason: why it was taken, or why it is fresh.
+    """
+
+    path: str
+    operation: str
+    name: str
+    key: str
+    shape: tuple[int, ...]
+    copied: bool
+    source: str | None
+    reason: str
+
+    @property
+    def scalars(self) -> int:
+        """How many numbers it is."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a child took over from its parent.
+
+    Args:
+        weights: every parameter and buffer of the child, in the order of execution.
+    """
+
+    weights: tuple[Weight, ...]
+
+    @property
+    def copied(self) -> tuple[Weight, ...]:
+        """Those that were taken from the parent."""
+        return tuple([w for w in self.weights if w.copied])
+
+    @property
+    def fresh(self) -> tuple[Weight, ...]:
+        """Those that are as they were initialised."""
+        return tuple([w for w in self.weights if not w.copied])
+
+    def __str__(self) -> str:
+        copied = self.copied
+        lines = [
+            f"{len(copied)} of {len(self.weights)} weights copied, "
+            f"{sum(w.scalars for w in copied):,} of {sum(w.scalars for w in self.weights):,} numbers"
+        ]
+        counted = Counter((w.copied, w.reason) for w in self.weights)
+        lines += [f"  {'copied' if taken else 'fresh '} {n:4}  {reason}" for (taken, reason), n in counted.items()]
+        return "\n".join(lines)
+
+
+def transfer(
+    parent: tuple[Architecture, nn.Module], child: tuple[Architecture, nn.Module], *, rewrite: Rewriting = "exact"
+) -> Transfer:
+    """Give a network the weights of another one, where it is unchanged.
+
+    A weight is taken over if the derivation node that it comes from stands for one of the parent's: its subtree is the
+    same at the same place, or the same elsewhere, or it has the same production at the same place while something below
+    was changed; and if the weights of the operation have the same shapes. An operation takes all its weights or none.
+    Running statistics are taken as weights are. Everything else stays as it was initialised.
+
+    Args:
+        parent: an architecture and its module, which stays as it is.
+        child: an architecture of the same grammar and its module, which is changed in place.
+        rewrite: the form of both modules, as `Architecture.module` was told.
+
+    Raises:
+        WeightsError: W002, W003, W005 a module is not of its architecture and form; W006 the form is `deploy`; W008 the
+            grammars differ.
+        UsageError: U024 there is no such form.
+    """
+    (before, trained), (after, module) = parent, child
+    plan = Plan.of(before, after)
+    weights = plan.weights(
+        elaborated(before, detached(trained.state_dict()), rewrite),
+        elaborated(after, detached(module.state_dict()), rewrite),
+    )
+    fill(module, after.form(rewrite).state(weights))
+    return plan.report(rewrite)
+
+
+def elaborated(
+    architecture: Architecture, state: Mapping[str, torch.Tensor], rewrite: Rewriting
+) -> dict[Slot, torch.Tensor]:
+    """The weights of an architecture as elaborated, from the state of a module.
+
+    Raises:
+        WeightsError: W002, W003, W005 the state is not that of a module of this form; W006 the form is `deploy`.
+        UsageError: U024 there is no such form.
+    """
+    form = architecture.form(rewrite)
+    if rewrite == "deploy":
+        said = "weights that were folded for deployment cannot be taken apart"
+        raise WeightsError(Diagnostic("W006", said, hint="use the module that was deployed, `rewrite='exact'`"))
+    check_state(state, form.shapes, f"a module of {architecture.text}")
+    return form.elaborated_weights(state)
+
+
+class _Site(NamedTuple):
+    """A weight set, where it is used first."""
+
+    owner: int
+    operation: Operation
+    kind: Hashable
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which weight sets of a child are the parent's.
+
+    Args:
+        child: the child.
+        sets: for every weight set of the child's graph that of the parent's or None, the parent's place, and why.
+    """
+
+    child: Architecture
+    sets: Mapping[int, tuple[int | None, str | None, str]]
+
+    @classmethod
+    def of(cls, parent: Architecture, child: Architecture) -> Plan:
+        """Work out what a child takes over; no weights are looked at.
+
+        Raises:
+            WeightsError: W008 the grammars differ.
+        """
+        if parent.space.grammar.digest != child.space.grammar.digest:
+            said = f"`{parent.space.name}` and `{child.space.name}` are not the same grammar"
+            hint = "weights are taken over between architectures of one grammar; inputs and parameters may differ"
+            raise WeightsError(Diagnostic("W008", said, hint=hint))
+        old, new = NumberedTree(parent.derivation), NumberedTree(child.derivation)
+        given, asked = _sites(parent, old), _sites(child, new)
+        pairs = align(old, new, _kinds(given), _kinds(asked))
+        found: dict[int, tuple[int | None, str | None, str]] = {}
+        for pair, sites in zip(pairs, asked, strict=True):
+            found |= _matched(pair, given[pair.node] if pair else [], sites)
+        return cls(child, found)
+
+    def weights(
+        self, parent: Mapping[Slot, torch.Tensor], child: Mapping[Slot, torch.Tensor]
+    ) -> dict[Slot, torch.Tensor]:
+        """The child's weights with the parent's in place of some; both as elaborated."""
+        found = dict(child)
+        for (owner, name), own in child.items():
+            source = self.sets[owner][0]
+            if source is not None:
+                found[owner, name] = parent[source, name].to(dtype=own.dtype, device=own.device)
+        return found
+
+    def report(self, rewrite: Rewriting) -> Transfer:
+        """What becomes of every weight, in a form of the child."""
+        form = self.child.form(rewrite)
+        keys = {
+            old: form.torch.keys[new] for new in form.rewritten.weights for old in form.rewritten.weights[new].slots()
+        }
+        found: list[Weight] = []
+        for operation in self.child.graph.owners():
+            owner = operation.owner
+            assert owner is not None  # owners have one
+            source, place, reason = self.sets[owner]
+            for name, param in _declared(operation).items():
+                found.append(
+                    Weight(
+                        str(operation.path),
+                        str(operation.op),
+                        name,
+                        keys[owner, name],
+                        param.shape,
+                        source is not None,
+                        place,
+                        reason,
+                    )
+                )
+        return Transfer(tuple(found))
+
+
+def _declared(operation: Operation) -> dict[str, Any]:
+    return {**operation.signature.params, **operation.signature.buffers}
+
+
+def _sites(architecture: Architecture, tree: NumberedTree) -> list[list[_Site]]:
+    """For every node of the derivation the weight sets that come from it, in the order of execution."""
+    found: list[list[_Site]] = [[] for _ in tree.nodes]
+    for operation in architecture.graph.owners():
+        assert operation.owner is not None  # owners have one
+        shapes = tuple([(name, p.shape, p.dtype) for name, p in _declared(operation).items()])
+        kind = (operation.op.__class__, shapes)
+        found[tree.number(operation.path)].append(_Site(operation.owner, operation, kind))
+    return found
+
+
+def _kinds(sites: Iterable[list[_Site]]) -> list[Hashable]:
+    return [tuple([site.kind for site in each]) for each in sites]
+
+
+def _matched(
+    pair: Pair | None, given: list[_Site], asked: list[_Site]
+) -> dict[int, tuple[int | None, str | None, str]]:
+    """For the weight sets of a node those of the node that it stands for: of one kind, in order."""
+    if pair is None:
+        return {site.owner: (None, None, CHANGED) for site in asked}
+    left: dict[Hashable, deque[_Site]] = {}
+    for site in given:
+        left.setdefault(site.kind, deque()).append(site)
+    found: dict[int, tuple[int | None, str | None, str]] = {}
+    for site in asked:
+        queue = left.get(site.kind)
+        if queue:
+            source = queue.popleft()
+            found[site.owner] = (source.owner, str(source.operation.path), pair.why.value)
+        else:
+            found[site.owner] = (None, None, OTHER_SHAPES if queue is None else ONCE_MORE)
+    return found
