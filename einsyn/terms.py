@@ -16,7 +16,7 @@ from einsyn.elaborate.values import Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from einsyn.elaborate.tape import Record
+    from einsyn.elaborate.tape import Record, Tape
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op
@@ -152,24 +152,55 @@ class Terms:
 
     def apply(self, kind: Kind, parts: tuple[int, ...], owner: int | None) -> Sequence[int]:
         """What an operation gives that is applied to nodes."""
-        zeros = self._zeros
-        if kind.simple and zeros.isdisjoint(parts):
-            key = kind.label, parts, owner
-            node = self._known.get(key)
-            if node is None:
-                node = self._known[key] = len(self.nodes)
-                self.nodes.append(Node(kind.label, kind.number, parts, None, owner))
-            return (node,)
         if kind.passed is not None:
             return [parts[source] for source in kind.passed]
+        zeros = self._zeros
+        if zeros.isdisjoint(parts):
+            if kind.simple:
+                key = kind.label, parts, owner
+                node = self._known.get(key)
+                if node is None:
+                    node = self._known[key] = len(self.nodes)
+                    self.nodes.append(Node(kind.label, kind.number, parts, None, owner))
+                return (node,)
+            if kind.join is not None and len(parts) > 1:
+                return (self._join(kind, parts),)
         if kind.is_zero(tuple([n in zeros for n in parts])):
             made = [self._node(label, ()) for label in kind.zeros]
             zeros.update(made)
             return made
         if kind.join is not None:
-            return (self._joined(kind, kind.join, parts),)
+            left = [i for i, n in enumerate(parts) if not (kind.join == "sum" and n in zeros)]
+            if len(left) == 1 and kind.keeps[left[0]]:
+                return (parts[left[0]],)
+            return (self._join(kind, tuple([parts[i] for i in left])),)
         node = self._node(kind.label, parts, owner)
         return [node, *[self._node(digest("result", k), (node,)) for k in range(1, kind.outputs)]]
+
+    def chain(self, steps: Iterable[tuple[Kind, Any, Any, int | None]], node: int, owners: int) -> int:
+        """What simple operations give, each applied to what the one before it gave.
+
+        Args:
+            steps: kinds first, weight sets last.
+            node: what the first is applied to.
+            owners: what is added to the weight sets.
+        """
+        known, nodes, is_zero = self._known, self.nodes, node in self._zeros
+        for kind, _, _, owner in steps:
+            if owner is not None:
+                owner += owners
+            if is_zero:
+                (node,) = self.apply(kind, (node,), owner)
+                is_zero = node in self._zeros
+                continue
+            parts = (node,)
+            key = kind.label, parts, owner
+            found = known.get(key)
+            if found is None:
+                found = known[key] = len(nodes)
+                nodes.append(Node(kind.label, kind.number, parts, None, owner))
+            node = found
+        return node
 
     def live(self) -> list[int]:
         """The nodes that the outputs depend on, in order."""
@@ -182,19 +213,18 @@ class Terms:
                     needed[part] = True
         return [number for number, is_needed in enumerate(needed) if is_needed]
 
-    def _joined(self, kind: Kind, join: str, parts: tuple[int, ...]) -> int:
-        """A join, without the zeros that change nothing."""
-        left = [i for i, n in enumerate(parts) if not (join == "sum" and n in self._zeros)]
-        if len(left) == 1 and kind.keeps[left[0]]:
-            return parts[left[0]]
-        parts = tuple([parts[i] for i in left])
-        total = sum([self._totals[n] if self.nodes[n].join == join else mark(n) for n in parts]) % MODULUS
+    def _join(self, kind: Kind, parts: tuple[int, ...]) -> int:
+        join, nodes, totals = kind.join, self.nodes, self._totals
+        total = 0
+        for n in parts:
+            total += totals[n] if nodes[n].join == join else mark(n)
+        total %= MODULUS
         key = kind.label, total
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = len(self.nodes)
-            self.nodes.append(Node(kind.label, kind.number, parts, join))
-            self._totals[found] = total
+            found = self._known[key] = len(nodes)
+            nodes.append(Node(kind.label, kind.number, parts, join))
+            totals[found] = total
         return found
 
     def _node(self, label: bytes, parts: tuple[int, ...], owner: int | None = None) -> int:
@@ -243,6 +273,7 @@ def terms_of_trace(inputs: Sequence[Tensor], records: Iterable[Record | Replay],
     owners = 0  # what is added to the weight sets of the records at hand
     rest: Iterator[_Step] = _steps(records)
     above: list[tuple[Replay, dict[int, int], int, Iterator[_Step]]] = []
+    steps: tuple[_Step, ...]
     while True:
         for kind, used, made, owner in rest:
             if kind is not None:
@@ -255,12 +286,18 @@ def terms_of_trace(inputs: Sequence[Tensor], records: Iterable[Record | Replay],
                 continue
             replay: Replay = used
             tape = replay.tape
-            steps: tuple[_Step, ...] | None = tape.terms
-            if steps is None:
-                steps = tape.terms = tuple(_steps(tape.records))
+            if tape.terms is None:
+                steps = tuple(_steps(tape.records))
+                tape.terms = steps, _is_chain(tape, steps)
+            steps, is_chain = tape.terms
+            shift = owners + replay.owners - tape.start.owners
+            if is_chain:
+                end = terms.chain(steps, nodes[replay.args[0].index], shift)
+                nodes[tape.result.index - tape.start.values + replay.values] = end
+                continue
             above.append((replay, nodes, owners, rest))
             nodes = {t.index: nodes[arg.index] for t, arg in zip(tape.inputs, replay.args, strict=True)}
-            owners += replay.owners - tape.start.owners
+            owners = shift
             rest = iter(steps)
             break
         else:
@@ -277,8 +314,20 @@ def terms_of_trace(inputs: Sequence[Tensor], records: Iterable[Record | Replay],
     return terms
 
 
+def _is_chain(tape: Tape, steps: Sequence[_Step]) -> bool:
+    """Whether simple operations follow one another, from the tape's input to its result."""
+    if len(tape.inputs) != 1 or not steps:
+        return False
+    before = tape.inputs[0].index
+    for kind, used, made, _ in steps:
+        if kind is None or not kind.simple or used != (before,):
+            return False
+        before = made[0]
+    return isinstance(tape.result, Tensor) and tape.result.index == before
+
+
 # The kind of an operation, the tensors that it is applied to and those that it gives, its weight set; or a replay.
-_Step = tuple["Kind | None", Any, tuple[int, ...], "int | None"]
+_Step = tuple["Kind | Any", Any, tuple[int, ...], "int | None"]
 
 
 def _steps(records: Iterable[Record | Replay]) -> Iterator[_Step]:

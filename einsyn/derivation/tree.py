@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from einsyn.derivation.text import join, read
 
@@ -54,7 +54,19 @@ class Token:
         return f"Token({self.symbol.name}, {self.text!r})"
 
 
-class Derivation:
+class _Fields:
+    """The attributes of a node while it is made: see `Derivation.__new__`."""
+
+    __slots__ = ("_hash", "children", "depth", "production", "size")
+
+    production: Production
+    children: tuple[Derivation | Token, ...]
+    size: int
+    depth: int
+    _hash: int
+
+
+class Derivation(_Fields):
     """A node of a derivation tree: a production and a child for each of its slots.
 
     Equality, hashing and everything else here work in a loop, whatever the depth; size, depth and the
@@ -65,21 +77,24 @@ class Derivation:
         children: a derivation for each rule and a token for each terminal among `production.slots`.
     """
 
-    __slots__ = ("_hash", "children", "depth", "production", "size")
+    __slots__ = ()
 
-    production: Production
-    children: tuple[Derivation | Token, ...]
-    size: int
-    depth: int
-
-    def __init__(self, production: Production, children: tuple[Derivation | Token, ...]) -> None:
-        put = object.__setattr__
-        put(self, "production", production)
-        put(self, "children", children)
-        below = [c for c in children if isinstance(c, Derivation)]
-        put(self, "size", 1 + sum([c.size for c in below]))
-        put(self, "depth", 1 + max([c.depth for c in below], default=0))
-        put(self, "_hash", hash((production.index, *[c._hash for c in children])))
+    def __new__(cls, production: Production, children: tuple[Derivation | Token, ...]) -> Derivation:
+        # Filled in as an object that can still be changed, as types are; searches make millions.
+        self: Any = object.__new__(_Fields)
+        size = depth = 0
+        for child in children:
+            if child.production is not None:
+                size += child.size
+                if child.depth > depth:
+                    depth = child.depth
+        self.production = production
+        self.children = children
+        self.size = size + 1
+        self.depth = depth + 1
+        self._hash = hash((production.index, *[c._hash for c in children]))
+        self.__class__ = cls
+        return self
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"derivations are immutable; cannot set {name}")

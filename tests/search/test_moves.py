@@ -72,8 +72,9 @@ class Wrong(Move):
         edit = self._move.propose(view, choices)
         if edit is None or edit.child.tree.size <= view.tree.size:
             return edit
-        change = {"forward": edit.forward - 0.01} if self._forward else {"backward": edit.backward + 0.01}
-        return edit._replace(**change)
+        forward, backward = edit.logs
+        wrong = (forward - 0.01, backward) if self._forward else (forward, backward + 0.01)
+        return Edit(edit.child, lambda: wrong)
 
 
 @pytest.mark.parametrize("forward", [True, False])
@@ -89,7 +90,7 @@ class Forgets(InsertDelete):
 
     def propose(self, view: View, choices: Choices) -> Edit | None:
         edit = super().propose(view, choices)
-        return edit and edit._replace(backward=edit.forward)
+        return edit and Edit(edit.child, lambda: (edit.forward, edit.forward))
 
 
 def test_a_ratio_that_is_left_out_is_found() -> None:

@@ -40,4 +40,4 @@ class Crossover(Move):
         if not given:
             return None
         chosen = given[choices.choose(len(given))]
-        return Edit(view.replaced(number, chosen), log_one_of(sites) + log_one_of(given), -inf)
+        return Edit(view.replaced(number, chosen), lambda: (log_one_of(sites) + log_one_of(given), -inf))

@@ -36,7 +36,7 @@ class Duplicate(Move):
         inner = sites[choices.choose(len(sites))]
         outer = view.outer[inner]
         child = view.replaced(inner, view.nodes[outer]) if copy else view.replaced(outer, view.nodes[inner])
-        return Edit(child, _HALF + log_one_of(sites), _HALF + log_one_of(child.sites(there)))
+        return Edit(child, lambda: (_HALF + log_one_of(sites), _HALF + log_one_of(child.sites(there))))
 
 
 def twins(view: View) -> list[int]:

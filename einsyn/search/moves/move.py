@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import log
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from einsyn.search.choices import Choices
     from einsyn.search.views import View, Views
 
 
-class Edit(NamedTuple):
+class Edit:
     """One way of changing a derivation.
 
     Two derivations may be joined by several edits. Every edit has one inverse, an edit of the same move on the child
@@ -22,13 +22,33 @@ class Edit(NamedTuple):
 
     Args:
         child: what came of it; it may be ill typed.
-        forward: the logarithm of the probability with which the move makes this edit.
-        backward: that of its inverse; minus infinity where the move cannot go back.
+        logs: gives the logarithms of two probabilities: of the move making this edit, and of its inverse, minus
+            infinity where the move cannot go back. It is asked at most once, and by chains alone; it makes no choice.
     """
 
-    child: View
-    forward: float
-    backward: float
+    __slots__ = ("_known", "_logs", "child")
+
+    def __init__(self, child: View, logs: Callable[[], tuple[float, float]]) -> None:
+        self.child = child
+        self._logs = logs
+        self._known: tuple[float, float] | None = None
+
+    @property
+    def logs(self) -> tuple[float, float]:
+        """Both logarithms, forward and backward."""
+        if self._known is None:
+            self._known = self._logs()
+        return self._known
+
+    @property
+    def forward(self) -> float:
+        """The logarithm of the probability with which the move makes this edit."""
+        return self.logs[0]
+
+    @property
+    def backward(self) -> float:
+        """That of its inverse; minus infinity where the move cannot go back."""
+        return self.logs[1]
 
 
 class Move(ABC):

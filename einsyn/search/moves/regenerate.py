@@ -31,8 +31,10 @@ class Regenerate(Move):
         if new is None:
             return None
         child = view.replaced(number, new)
-        forward = log_one_of(sites) + log_prob(new)
-        return Edit(child, forward, log_one_of(child.sites(open_nodes)) + log_prob(old))
+        return Edit(
+            child,
+            lambda: (log_one_of(sites) + log_prob(new), log_one_of(child.sites(open_nodes)) + log_prob(old)),
+        )
 
 
 def is_open(node: Node) -> bool:

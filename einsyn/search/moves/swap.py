@@ -32,7 +32,7 @@ class SwapSiblings(Move):
         children = list(node.children)
         children[i], children[j] = children[j], children[i]
         child = view.replaced(number, Derivation(node.production, tuple(children)))
-        return Edit(child, log_one_of(sites), log_one_of(child.sites(different_siblings)))
+        return Edit(child, lambda: (log_one_of(sites), log_one_of(child.sites(different_siblings))))
 
 
 class SwapNested(Move):
@@ -59,7 +59,7 @@ class SwapNested(Move):
         assert isinstance(b, Derivation)
         moved = a.replace(view.path(middle, top), view.nodes[inner])
         child = view.replaced(top, b.replace(view.path(inner, middle), moved))
-        return Edit(child, log_one_of(sites), log_one_of(child.sites(reorderable)))
+        return Edit(child, lambda: (log_one_of(sites), log_one_of(child.sites(reorderable))))
 
 
 def different_siblings(view: View) -> list[tuple[int, int, int]]:

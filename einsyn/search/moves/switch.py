@@ -45,7 +45,7 @@ class Switch(Move):
         for slot in kept.values():
             child = node.children[slot]
             room.size -= child.size if isinstance(child, Derivation) else 0
-        forward, children = log_one_of(sites) + others.log_prob(chosen), list["Node"]()
+        drawn, children = list["Node"](), list["Node"]()
         for slot, symbol in enumerate(chosen.slots):
             if slot in kept:
                 children.append(node.children[kept[slot]])
@@ -53,12 +53,19 @@ class Switch(Move):
             new = room.grow(symbol, choices)
             if new is None:
                 return None
-            forward += log_prob(new)
+            drawn.append(new)
             children.append(new)
         child = view.replaced(number, Derivation(chosen, tuple(children)))
-        dropped = set(range(len(node.children))) - set(kept.values())
-        backward = log_one_of(child.sites(switchable)) + views.fact(others_of, chosen).log_prob(node.production)
-        return Edit(child, forward, backward + sum([log_prob(node.children[slot]) for slot in sorted(dropped)]))
+
+        def logs() -> tuple[float, float]:
+            forward = log_one_of(sites) + others.log_prob(chosen)
+            backward = log_one_of(child.sites(switchable)) + views.fact(others_of, chosen).log_prob(node.production)
+            dropped = set(range(len(node.children))) - set(kept.values())
+            for new in drawn:
+                forward += log_prob(new)
+            return forward, backward + sum([log_prob(node.children[slot]) for slot in sorted(dropped)])
+
+        return Edit(child, logs)
 
 
 class Others(NamedTuple):

@@ -54,8 +54,10 @@ class ValueMove(Move):
         if chosen is None:
             return None
         child = view.replaced(site, Token(token.symbol, chosen.number))
-        back = log_one_of(child.sites(changeable)) + chosen.backward
-        return Edit(child, log_one_of(sites) + chosen.forward, back)
+        return Edit(
+            child,
+            lambda: (log_one_of(sites) + chosen.forward, log_one_of(child.sites(changeable)) + chosen.backward),
+        )
 
     @abstractmethod
     def another(self, values: Sequence[int], here: int | None, choices: Choices) -> Chosen | None:

@@ -46,7 +46,9 @@ class InsertDelete(Move):
             return None
         node, log_wrapped = wrapped
         child = view.replaced(number, node)
-        return Edit(child, _HALF + log_one_of(sites) + log_wrapped, _HALF + log_one_of(child.sites(nested)))
+        return Edit(
+            child, lambda: (_HALF + log_one_of(sites) + log_wrapped, _HALF + log_one_of(child.sites(nested)))
+        )
 
     def _delete(self, view: View, choices: Choices) -> Edit | None:
         sites = view.sites(nested)
@@ -54,11 +56,15 @@ class InsertDelete(Move):
             return None
         inner = sites[choices.choose(len(sites))]
         child = view.replaced(view.outer[inner], view.nodes[inner])
-        backward = _HALF + log_one_of(child.sites(recursive_nodes)) + log_spine(view, inner)
-        if backward > -inf:
-            for node, slot in spine(view, inner):
-                backward += sum([log_prob(other) for k, other in enumerate(node.children) if k != slot])
-        return Edit(child, _HALF + log_one_of(sites), backward)
+
+        def logs() -> tuple[float, float]:
+            backward = _HALF + log_one_of(child.sites(recursive_nodes)) + log_spine(view, inner)
+            if backward > -inf:
+                for node, slot in spine(view, inner):
+                    backward += sum([log_prob(other) for k, other in enumerate(node.children) if k != slot])
+            return _HALF + log_one_of(sites), backward
+
+        return Edit(child, logs)
 
 
 def wrap(view: View, number: int, choices: Choices) -> tuple[Derivation, float] | None:
