@@ -89,19 +89,21 @@ class _Description:
 
     def _numbers(self) -> dict[int, int]:
         """Number the weight sets in an order that isomorphic graphs share, and describe all nodes with the numbers."""
-        weighted = [(n, owner) for n in self._live if (owner := self._nodes[n].owner) is not None]
+        weighted = [(n, owner) for n in self._live if (owner := self._nodes[n][3]) is not None]
         colours: dict[int, int] = dict.fromkeys([owner for _, owner in weighted], 0)
         distinct = 1
         contexts: list[int] = []
         for _ in range(_ROUNDS):
             contexts = self._contexts(colours) if colours else []
-            colours = _refined(weighted, contexts, colours)
-            if len({(contexts[n], owner) for n, owner in weighted}) == len({contexts[n] for n, _ in weighted}):
+            users: dict[int, int] = {}
+            if all([users.setdefault(contexts[n], owner) == owner for n, owner in weighted]):
                 # No two weight sets are used alike.
-                ordered = sorted(colours, key=lambda owner: colours[owner])
-                numbers = {owner: number for number, owner in enumerate(ordered)}
+                numbers: dict[int, int] = {}
+                for context in sorted(users):
+                    numbers.setdefault(users[context], len(numbers))
                 self._describe(self._live, numbers)
                 return numbers
+            colours = _refined(weighted, contexts, colours)
             if len(set(colours.values())) == distinct:
                 break
             distinct = len(set(colours.values()))
@@ -109,28 +111,36 @@ class _Description:
 
     def _describe(self, numbers_of_nodes: Sequence[int], weight_sets: Mapping[int, int]) -> None:
         """Work out the digests of some nodes from those of their parts."""
-        nodes, digests, totals = self._nodes, self._digests, self._totals
+        nodes, joins, digests, totals = self._nodes, self._terms.joins, self._digests, self._totals
         for number in numbers_of_nodes:
-            label, _, parts, join, owner = nodes[number]
+            said, _, parts, owner = nodes[number]
+            join = joins[number]
             if join is None:
-                weights = b"" if owner is None else b"%d" % weight_sets[owner]
-                said = b"".join([label, *[digests[n] for n in parts], weights])
+                for n in parts:
+                    said += digests[n]
+                if owner is not None:
+                    said += b"%d" % weight_sets[owner]
             else:
-                terms = [totals[n] if nodes[n].join == join else int.from_bytes(digests[n]) for n in parts]
-                totals[number] = total = sum(terms) % MODULUS
-                said = label + total.to_bytes(32)
+                total = 0
+                for n in parts:
+                    total += totals[n] if joins[n] == join else int.from_bytes(digests[n])
+                totals[number] = total = total % MODULUS
+                said += total.to_bytes(32)
             digests[number] = blake2b(said, digest_size=32).digest()
 
     def _contexts(self, colours: Mapping[int, int]) -> list[int]:
         """For every node what it is and where it is used, weight sets being told apart by their colours."""
-        nodes = self._nodes
+        nodes, joins = self._nodes, self._terms.joins
         found = [0] * len(nodes)
         totals = [0] * len(nodes)
         for number in self._live:
-            _, value, parts, join, owner = nodes[number]
+            _, value, parts, owner = nodes[number]
+            join = joins[number]
             if join is not None:
-                total = sum([totals[n] if nodes[n].join == join else found[n] for n in parts]) % PRIME
-                totals[number] = total
+                total = 0
+                for n in parts:
+                    total += totals[n] if joins[n] == join else found[n]
+                totals[number] = total = total % PRIME
                 value += total
             else:
                 if owner is not None:
@@ -143,44 +153,47 @@ class _Description:
         for position, number in enumerate(self._terms.outputs):
             uses[number] += mark(position)
         for number in reversed(self._live):
-            _, _, parts, join, _ = nodes[number]
-            value = found[number] + uses[number] * _USE
+            parts = nodes[number][2]
+            join = joins[number]
+            use = uses[number]
+            value = (found[number] + use * _USE) % PRIME
             place = value * value % PRIME
             if join is None:
                 found[number] = place
-                for position, n in enumerate(parts):
-                    uses[n] = (uses[n] + place * mark(position)) % PRIME
+                for n in parts:
+                    uses[n] += place
+                    place = place * _PART % PRIME
                 continue
             # A term is used where a join is; where that is only nested in another, it is that one's term.
-            place = (nested[number] + (place if uses[number] else 0)) % PRIME
+            place = (nested[number] + (place if use else 0)) % PRIME
             for n in parts:
-                if nodes[n].join == join:
+                if joins[n] == join:
                     nested[n] += place
                 else:
-                    uses[n] = (uses[n] + place) % PRIME
+                    uses[n] += place
         return found
 
     def _by_level(self, contexts: Sequence[int]) -> dict[int, int]:
         """Number weight sets in the order in which they are met, of one level by context and parts."""
-        nodes = self._nodes
+        nodes, joins = self._nodes, self._terms.joins
         heights = [0] * len(nodes)
         levels: dict[int, list[int]] = {}
         for number in self._live:
             # A join is where its highest term is, so that nesting changes no level.
-            height = max([heights[n] for n in nodes[number].parts], default=0) + (nodes[number].join is None)
+            height = max([heights[n] for n in nodes[number][2]], default=0) + (joins[number] is None)
             heights[number] = height
             levels.setdefault(height, []).append(number)
         weight_sets: dict[int, int] = {}
         for height in sorted(levels):
             # Joins come after the others of their level.
-            others = [n for n in levels[height] if nodes[n].join is None]
-            new = [n for n in others if (owner := nodes[n].owner) is not None and owner not in weight_sets]
-            for number in sorted(new, key=lambda n: (contexts[n], [self._digests[part] for part in nodes[n].parts])):
-                owner = nodes[number].owner
+            others = [n for n in levels[height] if joins[n] is None]
+            new = [n for n in others if (owner := nodes[n][3]) is not None and owner not in weight_sets]
+            for number in sorted(new, key=lambda n: (contexts[n], [self._digests[part] for part in nodes[n][2]])):
+                owner = nodes[number][3]
                 assert owner is not None
                 weight_sets.setdefault(owner, len(weight_sets))
             self._describe(others, weight_sets)
-            self._describe([n for n in levels[height] if nodes[n].join is not None], weight_sets)
+            self._describe([n for n in levels[height] if joins[n] is not None], weight_sets)
         return weight_sets
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.elaborate.tape import Replay
 from einsyn.elaborate.values import Tensor
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from einsyn.elaborate.tape import Record, Tape
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import TensorType
-    from einsyn.ops.op import Op
+    from einsyn.ops.op import Op, Signature
 
 # Sums are kept modulo this.
 MODULUS: Final = 1 << 256
 # Refinement is arithmetic modulo this prime.
-PRIME: Final = (1 << 127) - 1
+PRIME: Final = (1 << 61) - 1
 _KINDS: Final = 1 << 14
 
 
@@ -110,22 +110,8 @@ def _region(graph: Graph) -> list[str]:
     return lines
 
 
-class Node(NamedTuple):
-    """A term.
-
-    Args:
-        label: what it is, apart from its parts and weights.
-        number: of the label, see `number_of`.
-        parts: what it is made of, by number. Parts of a join may be joins themselves.
-        join: the operation that joins the parts, if order and nesting do not matter.
-        owner: its weight set.
-    """
-
-    label: bytes
-    number: int
-    parts: tuple[int, ...]
-    join: str | None = None
-    owner: int | None = None
+# A term: its label and the number of that, the numbers of its parts, and its weight set. A tuple, as there are many.
+Node = tuple[bytes, int, tuple[int, ...], "int | None"]
 
 
 class Terms:
@@ -133,12 +119,15 @@ class Terms:
 
     Attributes:
         nodes: inputs, zeros, operations, joins, and further results of operations, each after its parts.
+        joins: for each node the operation that joins its parts, if order and nesting do not matter. Parts of a join may
+            be joins themselves.
         inputs: the types of the network's inputs.
         outputs: the nodes that the network gives.
     """
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.joins: list[str | None] = []
         self.inputs: list[str] = []
         self.outputs: list[int] = []
         self._zeros: set[int] = set()
@@ -161,7 +150,8 @@ class Terms:
                 node = self._known.get(key)
                 if node is None:
                     node = self._known[key] = len(self.nodes)
-                    self.nodes.append(Node(kind.label, kind.number, parts, None, owner))
+                    self.nodes.append((kind.label, kind.number, parts, owner))
+                    self.joins.append(None)
                 return (node,)
             if kind.join is not None and len(parts) > 1:
                 return (self._join(kind, parts),)
@@ -185,7 +175,7 @@ class Terms:
             node: what the first is applied to.
             owners: what is added to the weight sets.
         """
-        known, nodes, is_zero = self._known, self.nodes, node in self._zeros
+        known, nodes, joins, is_zero = self._known, self.nodes, self.joins, node in self._zeros
         for kind, _, _, owner in steps:
             if owner is not None:
                 owner += owners
@@ -198,7 +188,8 @@ class Terms:
             found = known.get(key)
             if found is None:
                 found = known[key] = len(nodes)
-                nodes.append(Node(kind.label, kind.number, parts, None, owner))
+                nodes.append((kind.label, kind.number, parts, owner))
+                joins.append(None)
             node = found
         return node
 
@@ -209,21 +200,22 @@ class Terms:
             needed[number] = True
         for number in range(len(needed) - 1, -1, -1):
             if needed[number]:
-                for part in self.nodes[number].parts:
+                for part in self.nodes[number][2]:
                     needed[part] = True
         return [number for number, is_needed in enumerate(needed) if is_needed]
 
     def _join(self, kind: Kind, parts: tuple[int, ...]) -> int:
-        join, nodes, totals = kind.join, self.nodes, self._totals
+        join, joins, totals = kind.join, self.joins, self._totals
         total = 0
         for n in parts:
-            total += totals[n] if nodes[n].join == join else mark(n)
+            total += totals[n] if joins[n] == join else mark(n)
         total %= MODULUS
         key = kind.label, total
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = len(nodes)
-            nodes.append(Node(kind.label, kind.number, parts, join))
+            found = self._known[key] = len(joins)
+            self.nodes.append((kind.label, kind.number, parts, None))
+            joins.append(join)
             totals[found] = total
         return found
 
@@ -232,7 +224,8 @@ class Terms:
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = len(self.nodes)
-            self.nodes.append(Node(label, number_of(label), parts, None, owner))
+            self.nodes.append((label, number_of(label), parts, owner))
+            self.joins.append(None)
         return found
 
 
@@ -335,6 +328,15 @@ def _steps(records: Iterable[Record | Replay]) -> Iterator[_Step]:
         if isinstance(record, Replay):
             yield None, record, (), None
         else:
-            op, _, used, made, owner, _, _ = record
-            kind = kind_of(op, tuple([t.type for t in used]))
+            op, signature, used, made, owner, _, _ = record
+            # An operation has one signature for the same types, so that it need not be looked up by these.
+            known = _BY_SIGNATURE.get(id(signature))
+            if known is None or known[0] is not signature:
+                if len(_BY_SIGNATURE) > _KINDS:
+                    _BY_SIGNATURE.clear()
+                known = _BY_SIGNATURE[id(signature)] = signature, kind_of(op, tuple([t.type for t in used]))
+            kind = known[1]
             yield kind, tuple([t.index for t in used]), tuple([t.index for t in made]), owner
+
+
+_BY_SIGNATURE: Final[dict[int, tuple[Signature, Kind]]] = {}

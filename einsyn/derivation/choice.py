@@ -28,7 +28,7 @@ class Choice:
     Once answered, `production` holds the alternative of a rule, or `index` the value number of a terminal.
     """
 
-    __slots__ = ("children", "denotation", "depth", "index", "parent", "production", "slot", "symbol", "tape")
+    __slots__ = ("children", "denotation", "depth", "index", "parent", "production", "slot", "symbol", "tapes")
 
     symbol: Any  # a Rule or a Terminal
     parent: Choice | None
@@ -38,7 +38,7 @@ class Choice:
     children: list[Choice]
     index: int
     denotation: Any
-    tape: Any  # what applying it emitted, once that is worth keeping
+    tapes: tuple[Any, ...]  # what applying it emitted, once that is worth keeping, at different types
 
     def __init__(self, symbol: Rule | Terminal, parent: Choice | None, slot: int, depth: int) -> None:
         self.symbol = symbol
@@ -48,7 +48,7 @@ class Choice:
         self.production = None
         self.index = -1
         self.denotation = UNSET
-        self.tape = None
+        self.tapes = ()
 
     def dismantle(self) -> None:
         """Cut the links of a tree that is not needed any more, so that it goes at once and not with the collector."""
@@ -60,7 +60,7 @@ class Choice:
                 pending.extend(choice.children)
                 choice.children = []
             choice.denotation = UNSET
-            choice.tape = None
+            choice.tapes = ()
 
     def __iter__(self) -> Iterator[int]:
         indexes: list[int] = []

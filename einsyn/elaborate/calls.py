@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from einsyn.elaborate.trace import Trace
 
 
+# An arrow has tapes for so many types.
+MAX_TAPES: Final = 4
 # Frames of `seq`, `shared` and `scan` run these; their registers are listed where the frames are made.
 _RUN_SEQUENCE: Final = ((int(Opcode.SEQUENCE), None),)
 _RUN_SHARED: Final = ((int(Opcode.SHARE), None), (int(Opcode.UNSHARE), None))
@@ -273,10 +275,11 @@ class Calls:
                         return frame
                 elif not self.trace.sharing:
                     # Applied before: keep what it emits this time, and play it from then on.
-                    if f.tape is None:
+                    for tape in f.tapes:
+                        if tape.fits(args):
+                            return self.trace.replay(tape, args, f)
+                    if len(f.tapes) < MAX_TAPES:
                         taped = taped or f
-                    elif f.tape.fits(args):
-                        return self.trace.replay(f.tape, args, f)
                 origin = f
                 span = None
                 f = f.denotation
@@ -300,10 +303,11 @@ class Calls:
                     if frame is not None:
                         return frame
                 elif not self.trace.sharing and f.repeatable:
-                    if f.tape is None:
+                    for tape in f.tapes:
+                        if tape.fits(args):
+                            return self.trace.replay(tape, args, origin)
+                    if len(f.tapes) < MAX_TAPES:
                         taped = taped or f
-                    elif f.tape.fits(args):
-                        return self.trace.replay(f.tape, args, origin)
                 if isinstance(f.function, Choice):
                     origin = f.function
                 f = f.denotation

@@ -236,9 +236,11 @@ class Machine(Calls):
         """Keep what an application emitted, with its arrow, or with its code where nothing was chosen."""
         tape = self.trace.tape(frame.args, frame.mark, result)
         arrow: Any = frame.taped
+        if tape is None:
+            return
         if arrow.__class__ is not Bound:
-            arrow.tape = tape
-        elif tape is not None:
+            arrow.tapes = (*arrow.tapes, tape)
+        else:
             tapes = arrow.code.tapes
             if len(tapes) >= MAX_TAPES:
                 tapes.clear()

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from einsyn.elaborate.code import Code
+    from einsyn.elaborate.tape import Tape
     from einsyn.ir.types import TensorType
 
 
@@ -82,14 +83,14 @@ class Open:
 class Deferred:
     """Values applied to something that is not chosen yet; worked out when applied or inspected."""
 
-    __slots__ = ("args", "denotation", "function", "named", "tape")
+    __slots__ = ("args", "denotation", "function", "named", "tapes")
 
     def __init__(self, function: Value, args: list[Value], named: dict[str, Value]) -> None:
         self.function = function
         self.args = args
         self.named = named
         self.denotation: Value = UNSET
-        self.tape: Value = None
+        self.tapes: tuple[Tape, ...] = ()
 
     @property
     def repeatable(self) -> bool:

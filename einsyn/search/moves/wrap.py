@@ -46,9 +46,7 @@ class InsertDelete(Move):
             return None
         node, log_wrapped = wrapped
         child = view.replaced(number, node)
-        return Edit(
-            child, lambda: (_HALF + log_one_of(sites) + log_wrapped, _HALF + log_one_of(child.sites(nested)))
-        )
+        return Edit(child, lambda: (_HALF + log_one_of(sites) + log_wrapped, _HALF + log_one_of(child.sites(nested))))
 
     def _delete(self, view: View, choices: Choices) -> Edit | None:
         sites = view.sites(nested)
