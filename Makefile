@@ -54,11 +54,7 @@ mcmc: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_mcmc
 
 # A thousand searches of each strategy on NAS-Bench-201 against minimal ones; the result is committed.
-nas# Searches that train einspace on digits, five seeds, against random search and networks by hand; the result is committed.
-training: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training
-
-bench: $(STAMP)
+nasbench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_search
 
 # Searches that train einspace on digits, five seeds, against random search and networks by hand; the result is committed.
