@@ -22,6 +22,7 @@ from einsyn.cli.ops import ops
 from einsyn.cli.output import OUTPUT, ReaderGoneError
 from einsyn.cli.profile import profile
 from einsyn.cli.replay import replay
+from einsyn.cli.report import report
 from einsyn.cli.sample import sample
 from einsyn.cli.search import search
 from einsyn.cli.show import show
@@ -52,6 +53,7 @@ app.command("analyze")(analyze)
 app.command("explain")(explain)
 app.command("diff")(diff)
 app.command("search")(search)
+app.command("report")(report)
 app.command("replay")(replay)
 app.command("export")(export)
 app.command("fuzz")(fuzz)

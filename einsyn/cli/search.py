@@ -327,6 +327,7 @@ def _summarise(run: Run, driver: Driver) -> None:
         "test": again.test if again else None,
         "report": dict(arm.strategy.report()),
     }
+    run.store.state("report", found["report"])
     OUTPUT.result(found, "\n".join(_table(run, driver, front, files, again)))
     if not front:
         raise RunError(_nothing(run, arm))

@@ -77,9 +77,9 @@ def views(architecture: Architecture, parts: Sequence[Part] = PARTS) -> list[str
     found = ['<div class="both">']
     if "tree" in parts:
         rows = outline.rows_of(architecture.derivation)
-        found += ['<section class="tree">', "<h2>Derivation</h2>", *page.tree(rows), "</section>"]
+        found += ['<section class="tree">', "<h3>Derivation</h3>", *page.tree(rows), "</section>"]
     if "ir" in parts:
-        found += ['<section class="graph">', "<h2>Graph</h2>", *_key()]
+        found += ['<section class="graph">', "<h3>Graph</h3>", *_key()]
         for caption, picture in graph.drawings(architecture.graph, numbers):
             found += _captioned(caption, picture)
         written = architecture.rewritten

@@ -19,6 +19,7 @@ _STYLE: Final = f"""
 body {{ margin: 0; padding: 16px 24px; font: 14px/1.45 system-ui, sans-serif; color: #222; background: #fff; }}
 h1 {{ font-size: 20px; margin: 0 0 4px; }}
 h2 {{ font-size: 16px; margin: 22px 0 8px; border-bottom: 1px solid #ddd; padding-bottom: 3px; }}
+h3 {{ font-size: 14px; margin: 10px 0 4px; }}
 pre, code, .mono {{ font-family: {FONT}; font-size: 12px; }}
 pre {{ background: #f6f7f9; padding: 8px 10px; white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0; }}
 p {{ margin: 6px 0; max-width: 75em; }}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STORE: Final = "run.sqlite"
 _LOCK: Final = "lock"
-_SPACE: Final = "space"
+SPACE: Final = "space"
 
 
 class Run:
@@ -243,8 +243,8 @@ def _locked(folder: Path) -> int:
 def _write_space(folder: Path, files: dict[str, str]) -> None:
     """Lay the space's files out, those that are missing."""
     for name, text in files.items():
-        path = folder / _SPACE / name
-        if not path.resolve().is_relative_to((folder / _SPACE).resolve()):
+        path = folder / SPACE / name
+        if not path.resolve().is_relative_to((folder / SPACE).resolve()):
             raise RunError(Diagnostic("Q002", f"`{folder}` names a file outside of it: `{name}`"))
         if path.is_file():
             continue
@@ -258,9 +258,9 @@ def _write_space(folder: Path, files: dict[str, str]) -> None:
 
 
 def _load(folder: Path, origin: Origin) -> Space:
-    space = origin._replace(file=str(folder / _SPACE / origin.file)).load()
+    space = origin._replace(file=str(folder / SPACE / origin.file)).load()
     if space.grammar.digest != origin.digest:
-        said = f"the space in `{folder / _SPACE}` is not the one that the run was begun with"
+        said = f"the space in `{folder / SPACE}` is not the one that the run was begun with"
         raise RunError(Diagnostic("Q004", said, hint="remove that folder: the run has a copy"))
     return space
 

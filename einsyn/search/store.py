@@ -177,6 +177,12 @@ class Store:
         with self._transaction():
             self._connection.execute("INSERT INTO batches VALUES (?, ?, ?)", (arm, batch, asked))
 
+    def batches(self, arm: str) -> list[int]:
+        """How many proposals each batch of an arm asked for, in order."""
+        with self._guarded():
+            query = "SELECT asked FROM batches WHERE arm = ? ORDER BY number"
+            return [row[0] for row in self._connection.execute(query, (arm,)).fetchall()]
+
     def add(self, evaluation: Evaluation) -> None:
         """Keep a finished evaluation; it is durable when this returns."""
         row = evaluation._replace(

@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from pages import Page
+from html_page import Page
 
 import einsyn
 from einsyn.cli.main import run
