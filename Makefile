@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' \
-	  pyright pytest pytest-xdist ruff
+	  onnxscript pyright pytest pytest-xdist ruff
 	touch $(STAMP)
 
 demo: $(STAMP)
@@ -63,6 +63,8 @@ training: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.structure
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.against_torch
 
 # Bugs planted one after the other in a copy; what the strategies find is committed. Takes an hour.
 mutants: $(STAMP)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_initial import DTYPES, initialised
 from einsyn.backends.torch_names import CLASS_NAME, TAKEN, LocalNames, argument_names
+from einsyn.backends.torch_overwriting import overwritable
 from einsyn.diagnostics import Diagnostic, printable
 from einsyn.errors import BackendError
 
@@ -140,6 +141,7 @@ class _Writer:
                 self._uses[value] += 1
         for value in graph.outputs:
             self._uses[value] += 1
+        self._overwritable = overwritable(graph, self._uses)
         # How often a local variable is still to be read, over all values that it holds.
         self._pending: dict[str, int] = {}
         for name, (_, value) in zip(self.arguments, graph.inputs, strict=above is None):
@@ -325,6 +327,9 @@ class _Context:
             for name in held:
                 writer.locals.give_back(name)
         writer.indent = outer
+
+    def may_overwrite(self, number: int) -> bool:
+        return self._operation.inputs[number] in self._writer._overwritable
 
     def region(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
         outputs, held = self._writer.region(self._operation.owner, graph, inputs)

@@ -74,6 +74,8 @@ def watched() -> Generator[Seen]:
             result = func(*args, **kwargs)
             if func in products:
                 seen.products.append((result, -1 if func is linear else 1))
+                # What comes next may overwrite its input.
+                result = result.clone()
             if isinstance(result, torch.Tensor) and result.ndim > 2:
                 seen.features = result
             return result

@@ -27,6 +27,7 @@ class Relu(Elementwise, name="relu"):
 
     at_zero = True
     source = "torch.relu({x})"
+    in_place = "nn.functional.relu({x}, inplace=True)"
     node = "Relu"
 
 
@@ -55,7 +56,9 @@ class LeakyRelu(Elementwise, name="leaky_relu"):
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `leaky_relu`."""
-        return f"nn.functional.leaky_relu({ctx.inputs[0]}, {self.slope!r})"
+        # With a negative slope the sign of the result does not tell that of the input.
+        in_place = ", inplace=True" if self.slope >= 0 and ctx.may_overwrite(0) else ""
+        return f"nn.functional.leaky_relu({ctx.inputs[0]}, {self.slope!r}{in_place})"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """A LeakyRelu."""

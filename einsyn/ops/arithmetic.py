@@ -63,6 +63,7 @@ class Add(Strict, name="add"):
     """
 
     joins = "sum"
+    overwritable = True
     sign = " + "
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
@@ -153,6 +154,7 @@ class Plus(Broadcast, name="plus"):
     """
 
     joins = "sum"
+    overwritable = True
     source = "{a} + {b}"
     node = "Add"
 

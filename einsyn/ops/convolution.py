@@ -33,6 +33,7 @@ class Conv(Op, name="conv"):
     Source: LeCun et al. 1989; torch.nn.Conv1d and Conv2d; ONNX Conv, after Pad where the border is not zeros.
     """
 
+    overwritable = True
     channels: int = attr.integer(ge=1, doc="output channels")
     kernel: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="size of the window")
     stride: int | tuple[int, ...] = attr.extent(1, ge=1, le=LARGEST, doc="step of the window")

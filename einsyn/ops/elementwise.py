@@ -22,11 +22,13 @@ class Elementwise(Op):
 
     Class attributes:
         at_zero: whether the function is 0 at 0.
+        in_place: the torch form that overwrites its input, of functions whose slope is known from what they give.
     """
 
     source: ClassVar[str]
     node: ClassVar[str]
     at_zero: ClassVar[bool] = False
+    in_place: ClassVar[str] = ""
 
     def infer(self, *types: TensorType) -> TensorType:
         """The type of the input."""
@@ -37,8 +39,9 @@ class Elementwise(Op):
         return self.at_zero and zeros[0]
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
-        """The expression of the class around the input."""
-        return self.source.format(x=ctx.inputs[0])
+        """The expression of the class around the input, in place where that is as good."""
+        source = self.in_place if self.in_place and ctx.may_overwrite(0) else self.source
+        return source.format(x=ctx.inputs[0])
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """The node of the class."""

@@ -25,6 +25,7 @@ class Linear(Op, name="linear"):
     Source: torch.nn.Linear; ONNX Gemm and MatMul.
     """
 
+    overwritable = True
     width: int = attr.integer(ge=1, doc="size of the axis afterwards")
     bias: bool = attr.boolean(True, doc="whether a vector is added")
     axis: int | str = attr.axis(-1, doc="the axis that is mapped")

@@ -61,6 +61,10 @@ class TorchContext(Context, Protocol):
         """Write `header`, which ends with a colon, and what is written inside indented below it."""
         ...
 
+    def may_overwrite(self, number: int) -> bool:
+        """Whether an input may be overwritten: nobody else uses it, and backward does not need it."""
+        ...
+
     def region(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
         """Write the operations of a graph that this operation owns, inside a block; returns the names of its outputs.
 

@@ -29,6 +29,7 @@ class BatchNorm(Op, name="batch_norm"):
     Source: Ioffe & Szegedy, ICML 2015; torch.nn.BatchNorm1d and BatchNorm2d; ONNX BatchNormalization.
     """
 
+    overwritable = True
     eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
     affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
 

@@ -77,6 +77,7 @@ class Op:
         open_names: `configure` takes named values beside the attributes.
         functions: Python functions that the torch form calls, by name; a torch file defines those that it uses.
         joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`), if it is one.
+        overwritable: backward does not need what it computes, so that whoever alone uses that may overwrite it.
         repeatable: without weights, the same inputs give the same outputs however often; not so what draws at random.
         region_count: how many graphs an instance owns (the step of a loop); see `with_regions`.
     """
@@ -88,6 +89,7 @@ class Op:
     open_names: ClassVar[bool] = False
     functions: ClassVar[Mapping[str, str]] = {}
     joins: ClassVar[str | None] = None
+    overwritable: ClassVar[bool] = False
     repeatable: ClassVar[bool] = True
     region_count: ClassVar[int] = 0
 
