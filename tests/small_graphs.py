@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import einsyn.ops  # noqa: F401 - registers the operations
-from einsyn.ir.graph import Graph, Operation
+from einsyn.ir.graph import Graph, Operation, single
 from einsyn.ir.path import Path
 from einsyn.ir.types import TensorType
 from einsyn.ops.op import Op
-from einsyn.testing.op_contract import shape, single
+from einsyn.testing.op_contract import shape
 
 __all__ = ["Builder", "shape", "single"]
 

@@ -2,31 +2,123 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
 from einsyn.cli import options as opt
 from einsyn.cli.check import cost_record, summary
 from einsyn.cli.output import OUTPUT
+
+if TYPE_CHECKING:
+    from einsyn.architecture import Architecture
+    from einsyn.evaluate.breakdown import Row
+
+
+class By(StrEnum):
+    """What a table has a row for."""
+
+    OP = "op"
+    NODE = "node"
+
+
+class Runtime(StrEnum):
+    """What runs a network; the names are those of `einsyn.evaluate.measure`."""
+
+    TORCH = "torch"
+    COMPILED = "torch.compile"
+    ONNXRUNTIME = "onnxruntime"
+
+
+_COLUMNS: Final = (("count", 8), ("params", 14), ("MACs", 16), ("bytes", 14), ("MACs/byte", 11))
 
 
 def profile(
     space: opt.SpaceArgument,
     arch: opt.ArchArgument,
+    by: Annotated[By, typer.Option(help="A row for each operation, or for each node of the derivation.")] = By.OP,
+    depth: Annotated[int, typer.Option(min=0, help="Nodes down to this depth, with --by node.")] = 4,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Run it: latency and memory by runtime, time by operation.")
+    ] = False,
+    runtime: Annotated[
+        list[Runtime] | None, typer.Option(help="Only this one is measured; repeat for several.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Examples at once, with --measure.")] = 1,
+    seed: opt.SeedOption = 0,
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
     profile_: opt.ProfileOption = None,
     max_ops: opt.MaxOps = None,
 ) -> None:
-    """Print an architecture's parameters, MACs and activations by operation."""
+    """Print an architecture's parameters, MACs and bytes by operation or by derivation node, and measure it.
+
+    Bytes are what an operation reads and writes at batch 1: inputs, weights, outputs. With --measure the table is of
+    the network as it is written, rewritten, and each operation is timed alone.
+    """
+    from einsyn.evaluate.breakdown import by_node, by_operation
+
     architecture = opt.architecture_of(space, arch, input_, set_, profile_, opt.limits(max_ops=max_ops))
-    graph = architecture.graph
-    owners = {id(o) for o in graph.owners()}
-    rows: dict[str, list[int]] = {}
-    for operation in graph.operations:
-        row = rows.setdefault(operation.op.name, [0, 0, 0, 0])
-        row[0] += 1
-        row[1] += operation.signature.param_count if id(operation) in owners else 0
-        row[2] += operation.signature.macs
-        row[3] += operation.signature.output_bytes
-    lines = [f"{'op':20}{'count':>8}{'params':>16}{'MACs':>18}{'activation bytes':>18}"]
-    for name, (count, params, macs, activations) in sorted(rows.items(), key=lambda item: (-item[1][2], item[0])):
-        lines.append(f"{name:20}{count:>8}{params:>16,}{macs:>18,}{activations:>18,}")
-    OUTPUT.result(cost_record(architecture), "\n".join([summary(architecture), "", *lines]))
+    record = cost_record(architecture)
+    lines = [summary(architecture), ""]
+    graph, times = architecture.graph, None
+    if measure:
+        from einsyn.evaluate.measure import operation_seconds
+
+        measured = _measured(architecture, runtime or list(Runtime), batch, seed)
+        graph = architecture.rewritten.graph
+        times = operation_seconds(graph, batch=batch, seed=seed)
+        record |= {"batch": batch, **measured}
+        lines = [*lines, *_runtimes(measured, batch), ""]
+    rows = by_node(architecture.derivation, graph, depth, times) if by is By.NODE else by_operation(graph, times)
+    if measure:
+        record["table"] = [row.record() for row in rows]
+    OUTPUT.result(record, "\n".join([*lines, *_table(rows)]))
+
+
+def _measured(architecture: Architecture, runtimes: list[Runtime], batch: int, seed: int) -> dict[str, Any]:
+    """Latency and memory by runtime; what cannot run is said on stderr and has none."""
+    from einsyn.errors import EinsynError
+    from einsyn.evaluate.measure import measure
+
+    latency: dict[str, float | None] = {}
+    memory: dict[str, int | None] = {}
+    failed: EinsynError | None = None
+    for runtime in runtimes:
+        try:
+            found = measure(architecture, runtime.value, batch=batch, seed=seed)
+        except EinsynError as error:
+            failed = error
+            latency[runtime.value] = memory[runtime.value] = None
+            OUTPUT.diagnostics(error.diagnostics)
+            continue
+        latency[runtime.value], memory[runtime.value] = round(found.milliseconds, 4), found.bytes or None
+    if failed is not None and all(value is None for value in latency.values()):
+        raise failed
+    return {"latency_ms": latency, "peak_memory": memory}
+
+
+def _runtimes(measured: dict[str, Any], batch: int) -> list[str]:
+    lines = [f"{f'batch {batch}, one thread':26}{'ms':>12}{'peak bytes':>18}"]
+    for name, milliseconds in measured["latency_ms"].items():
+        peak = measured["peak_memory"][name]
+        shown = "failed" if milliseconds is None else f"{milliseconds:.3f}"
+        lines.append(f"{name:26}{shown:>12}{'' if peak is None else f'{peak:,}':>18}")
+    return lines
+
+
+def _table(rows: list[Row]) -> list[str]:
+    timed = any(row.seconds is not None for row in rows)
+    width = max([20, *(len(row.name) + 1 for row in rows)])
+    lines = [f"{'':{width}}" + "".join(f"{name:>{size}}" for name, size in _COLUMNS)]
+    if timed:
+        lines[0] += f"{'ms':>11}{'GMAC/s':>9}{'GB/s':>8}"
+    for row in rows:
+        cells = (f"{row.count:,}", f"{row.params:,}", f"{row.macs:,}", f"{row.bytes:,}", f"{row.intensity:.2f}")
+        line = f"{row.name:{width}}" + "".join(f"{c:>{size}}" for c, (_, size) in zip(cells, _COLUMNS, strict=True))
+        if row.seconds is not None:
+            rate = [f"{amount / row.seconds / 1e9:.2f}" if row.seconds else "" for amount in (row.macs, row.bytes)]
+            line += f"{1e3 * row.seconds:>11.3f}{rate[0]:>9}{rate[1]:>8}"
+        lines.append(line)
+    return lines

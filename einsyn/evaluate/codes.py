@@ -12,6 +12,7 @@ EVALUATION_CODES: Final[dict[str, str]] = {
     "E005": "a table of results is damaged, or has no such columns",
     "E006": "a function cannot be imported",
     "E007": "a requirement is not of the form NAME<NUMBER, or names nothing that is known",
+    "E010": "a runtime cannot run a network that is measured",
 }
 
 RUN_CODES: Final[dict[str, str]] = {

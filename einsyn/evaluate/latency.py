@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from statistics import median
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.backends.verify import open_session, random_inputs, run_session, torch_outputs
+from einsyn.evaluate.measure import REPEATS, WARM_UP, seconds
 from einsyn.evaluate.objective import Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from einsyn.architecture import Architecture
 
 RUNTIMES: Final = ("torch", "onnxruntime")
-_WARM_UP: Final = 3
-_REPEATS: Final = 20
 
 
 class Latency(Objective):
@@ -42,24 +37,13 @@ class Latency(Objective):
         return f"latency:{self.runtime}"
 
     def recipe(self) -> dict[str, Any]:
-        return {**super().recipe(), "warm_up": _WARM_UP, "repeats": _REPEATS}
+        return {**super().recipe(), "warm_up": WARM_UP, "repeats": REPEATS}
 
     def evaluate(self, architecture: Architecture, seed: int) -> float:
         module = architecture.module(seed).eval()
         model = architecture.onnx(module=module)
         inputs = random_inputs(model, 1, seed)
         if self.runtime == "torch":
-            return 1e3 * _seconds(lambda: torch_outputs(module, inputs))
+            return 1e3 * seconds(lambda: torch_outputs(module, inputs))
         session = open_session(model)
-        return 1e3 * _seconds(lambda: run_session(session, inputs))
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    for _ in range(_WARM_UP):
-        run()
-    times: list[float] = []
-    for _ in range(_REPEATS):
-        begun = perf_counter()
-        run()
-        times.append(perf_counter() - begun)
-    return median(times)
+        return 1e3 * seconds(lambda: run_session(session, inputs))

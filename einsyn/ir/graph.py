@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from einsyn.ir.path import Path
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from einsyn.diagnostics import Span
-    from einsyn.ir.path import Path
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
 
@@ -83,6 +84,16 @@ class Graph:
     def memory(self) -> int:
         """Predicted peak of live activations at batch 1 plus parameters and buffers, in bytes."""
         return sum(o.signature.state_bytes for o in self.owners()) + peak_activation_bytes(self)
+
+
+def single(op: Op, types: tuple[TensorType, ...]) -> Graph:
+    """The graph of one operation on inputs of these types."""
+    signature = op.signature(types)
+    outputs = tuple(range(len(types), len(types) + len(signature.outputs)))
+    owner = 0 if signature.params or signature.buffers else None
+    operation = Operation(op, tuple(range(len(types))), outputs, signature, owner, Path.of(0), None)
+    inputs = tuple((f"in{i}", i) for i in range(len(types)))
+    return Graph(op.name, inputs, (operation,), outputs, (*types, *signature.outputs))
 
 
 def storage(graph: Graph) -> list[int]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from einsyn.ir.graph import Graph, Operation
+from einsyn.ir.graph import Graph, single
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.parse_text import parse_graph
-from einsyn.ir.path import Path
 from einsyn.ir.text import print_graph
 from einsyn.ir.types import KINDS, TensorType
 from einsyn.ir.verify import verify_graph
@@ -102,16 +101,6 @@ class Example:
             else torch.randn(shape(t, batch), generator=generator)
             for t, limit in zip(self.types, self.op.id_limits(*self.types), strict=True)
         ]
-
-
-def single(op: Op, types: tuple[TensorType, ...]) -> Graph:
-    """The graph of one operation."""
-    signature = op.signature(types)
-    outputs = tuple(range(len(types), len(types) + len(signature.outputs)))
-    owner = 0 if signature.params or signature.buffers else None
-    operation = Operation(op, tuple(range(len(types))), outputs, signature, owner, Path.of(0), None)
-    inputs = tuple((f"in{i}", i) for i in range(len(types)))
-    return Graph("test", inputs, (operation,), outputs, (*types, *signature.outputs))
 
 
 def shape(t: TensorType, batch: int = 2) -> tuple[int, ...]:

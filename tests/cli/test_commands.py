@@ -91,6 +91,13 @@ def test_check_and_profile(einsyn: Command) -> None:
     assert record["hash"] in shown
     assert "574 params" in shown
     assert "batch_norm" in einsyn("profile", "einspace", ARCH).out
+    nodes = einsyn("profile", "einspace", ARCH, "--by", "node", "--depth", "1").out.splitlines()
+    assert [line.split()[0] for line in nodes[4:]] == ["start_0", "seq"]
+    (measured,) = einsyn("profile", "einspace", ARCH, "--measure", "--runtime", "onnxruntime", "--json").records()
+    assert list(measured) == [*record, "batch", "latency_ms", "peak_memory", "table"]
+    assert list(measured["latency_ms"]) == ["onnxruntime"]
+    assert measured["latency_ms"]["onnxruntime"] > 0
+    assert sum(row["macs"] for row in measured["table"]) == record["macs"]
 
 
 def test_an_architecture_may_come_from_anywhere(
