@@ -11,6 +11,7 @@ import typer
 
 from einsyn.cli.analyze import analyze
 from einsyn.cli.check import check
+from einsyn.cli.compare import compare
 from einsyn.cli.compile import compile_
 from einsyn.cli.diff import diff
 from einsyn.cli.enumerate import enumerate_
@@ -54,6 +55,7 @@ app.command("explain")(explain)
 app.command("diff")(diff)
 app.command("search")(search)
 app.command("report")(report)
+app.command("compare")(compare)
 app.command("replay")(replay)
 app.command("export")(export)
 app.command("fuzz")(fuzz)

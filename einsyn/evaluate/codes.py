@@ -26,4 +26,7 @@ RUN_CODES: Final[dict[str, str]] = {
     "Q008": "a worker of a run cannot start",
     "Q009": "an evaluation that is done again gives other values",
     "Q010": "no evaluation of a run gave a value",
+    "Q021": "runs that are compared did not ask for the same",
+    "Q022": "a search is compared with itself",
+    "Q023": "a run has fewer evaluations than it is to be compared at",
 }
