@@ -19,19 +19,19 @@ def replay(
     run: RunArgument,
     id_: Annotated[str, typer.Argument(metavar="ID", help="The number of an evaluation, or random:NUMBER.")],
     output: Annotated[
-        list[Path] | None, typer.Option("-o", "--output", metavar="FILE", help="A .py or .onnx file; repeat for both.")
+        list[Path] | None,
+        typer.Option("-o", "--output", metavar="FILE", help="A .py, .onnx or .safetensors file; repeat for several."),
     ] = None,
     score: Annotated[bool, typer.Option("--score/--no-score", help="Evaluate again and compare.")] = True,
 ) -> None:
     """Evaluate an architecture of a run again, compare, and write its torch source and its ONNX model."""
     from einsyn.search.run import Run
-    from einsyn.search.winner import do_again, record
+    from einsyn.search.winner import MODEL, SOURCE, WEIGHTS, do_again, record
 
     for path in output or []:
-        if path.suffix not in (".py", ".onnx"):
-            raise UsageError(
-                Diagnostic("U013", f"`{path}` is neither a .py nor an .onnx file", hint="-o net.py or -o net.onnx")
-            )
+        if path.suffix not in (SOURCE, MODEL, WEIGHTS):
+            said = f"`{path}` is neither a .py nor an .onnx nor a .safetensors file"
+            raise UsageError(Diagnostic("U013", said, hint="-o net.py, -o net.onnx or -o net.safetensors"))
     with Run.open_(run) as opened:
         evaluation = opened.find(id_)
         if score:

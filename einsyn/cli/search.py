@@ -86,6 +86,9 @@ def search(
         int, typer.Option(min=1, help="Proposals asked for at a time, however many workers there are.")
     ] = 8,
     again: Annotated[bool, typer.Option("--again", help="Evaluate what was evaluated already.")] = False,
+    inherit: Annotated[
+        bool, typer.Option("--inherit", help="Children begin with their parent's weights, where nothing was changed.")
+    ] = False,
     executor: Annotated[
         ExecutorName, typer.Option(help="Who evaluates; auto takes workers where an evaluation costs time.")
     ] = ExecutorName.AUTO,
@@ -133,6 +136,9 @@ def search(
     for name in names:
         if names.count(name) > 1:
             raise UsageError(Diagnostic("E001", f"the objective `{name}` is given twice", hint="give it once"))
+    if inherit and not any(each.inherits for each in objectives):
+        said = f"--inherit needs an objective that trains, and there is {', '.join(names)}"
+        raise UsageError(Diagnostic("Q011", said, hint="--objective train"))
     options = strategy_options(strategy, opt.pairs("--option", option))
     requirements = [requirement_of(text, names) for text in require or []]
     bounds = opt.limits(
@@ -152,6 +158,7 @@ def search(
         budget=_DEFAULT_BUDGET if budget is None and seconds is None else budget,
         seconds=seconds,
         again=again,
+        inherit=inherit,
         timeout=timeout,
         memory=opt.whole_number("--worker-memory", worker_memory),
     )

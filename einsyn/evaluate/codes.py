@@ -25,6 +25,8 @@ RUN_CODES: Final[dict[str, str]] = {
     "Q007": "there is no strategy of that name, or it has no such option",
     "Q008": "a worker of a run cannot start",
     "Q009": "an evaluation that is done again gives other values",
+    "Q011": "nothing that is asked for has weights to inherit",
+    "Q012": "the weights of an evaluation cannot be written or made again",
     "Q010": "no evaluation of a run gave a value",
     "Q021": "runs that are compared did not ask for the same",
     "Q022": "a search is compared with itself",

@@ -10,6 +10,7 @@ from einsyn.evaluate.randomness import contained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from einsyn.architecture import Architecture
     from einsyn.space import Space
@@ -36,6 +37,18 @@ class EvaluationError(Exception):
         super().__init__(message)
 
 
+class Lineage(NamedTuple):
+    """Where an evaluation takes weights from, and where it leaves them.
+
+    Args:
+        parent: a file of the weights that the architecture's parent ended with; None if it has no parent.
+        own: the file that gets those that this evaluation ends with.
+    """
+
+    parent: Path | None
+    own: Path
+
+
 class Objective(ABC):
     """Gives an architecture a number. Everything it needs is in its fields, so that it can be sent to a worker.
 
@@ -53,6 +66,8 @@ class Objective(ABC):
     alone: ClassVar[bool] = False
     # Whether it is the same for all networks of one canonical form, not only for one text.
     of_function: ClassVar[bool] = False
+    # Whether it makes use of a parent's weights, and has some to leave.
+    inherits: ClassVar[bool] = False
 
     def __init__(self, maximise: bool | None = None) -> None:
         self.maximise = self.better == "more" if maximise is None else maximise
@@ -79,6 +94,13 @@ class Objective(ABC):
         Raises:
             EvaluationError: it has none, and how that came about.
         """
+
+    def evaluate_child(self, architecture: Architecture, seed: int, lineage: Lineage) -> float:
+        """As `evaluate`, for an architecture that may begin with the weights of its parent.
+
+        Where its own weights cannot be written there is no file, and whoever asked for it says so.
+        """
+        return self.evaluate(architecture, seed)
 
     def prepare(self, space: Space) -> None:  # noqa: B027  # there is something to do for some only
         """Read what is needed, and check that it fits the space; called once before evaluations.
@@ -110,13 +132,18 @@ class Result(NamedTuple):
     message: str = ""
 
 
-def evaluate(objectives: Sequence[Objective], architecture: Architecture, seed: int) -> Result:
+def evaluate(
+    objectives: Sequence[Objective], architecture: Architecture, seed: int, lineage: Lineage | None = None
+) -> Result:
     """Ask all objectives, in order, until one fails. Only what ends the process is not caught."""
     values: list[float] = []
     for objective in objectives:
         try:
             with contained(seed):
-                value = float(objective.evaluate(architecture, seed))
+                if lineage is not None and objective.inherits:
+                    value = float(objective.evaluate_child(architecture, seed, lineage))
+                else:
+                    value = float(objective.evaluate(architecture, seed))
         except EvaluationError as error:
             return _failed(objective, error.kind, error.message)
         except MemoryError as error:

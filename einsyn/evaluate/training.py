@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.errors import FileError
 from einsyn.evaluate.data import location, read_data
 from einsyn.evaluate.fit import class_axis, fit
 from einsyn.evaluate.objective import EvaluationError, Objective
 from einsyn.evaluate.recipe import Recipe
+from einsyn.weights.transfer import take_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from torch import Tensor, nn
 
     from einsyn.architecture import Architecture
     from einsyn.evaluate.fit import Examples, Fitted
+    from einsyn.evaluate.objective import Lineage
     from einsyn.space import Space
 
 # A mean loss so many times above that of the first step is no training any more.
@@ -50,6 +55,7 @@ class Training(Objective):
     """
 
     of_function = True
+    inherits = True
 
     def __init__(self, data: str, recipe: Recipe | None = None, maximise: bool | None = None) -> None:
         super().__init__(maximise)
@@ -90,14 +96,29 @@ class Training(Objective):
     def evaluate(self, architecture: Architecture, seed: int) -> float:
         return self.train(architecture, seed).valid
 
-    def train(self, architecture: Architecture, seed: int) -> Trained:
-        """Train a network and keep it. Raises EvaluationError `nan` where it diverges."""
+    def evaluate_child(self, architecture: Architecture, seed: int, lineage: Lineage) -> float:
+        trained = self.train(architecture, seed, lineage.parent)
+        with suppress(FileError):  # the file is missed by whoever asked for it
+            architecture.save_weights(lineage.own, trained.module)
+        return trained.valid
+
+    def train(self, architecture: Architecture, seed: int, parent: Path | None = None) -> Trained:
+        """Train a network and keep it.
+
+        Args:
+            architecture: what to train.
+            seed: of everything random.
+            parent: a file of weights that are taken over where they are of what is unchanged.
+
+        Raises:
+            EvaluationError: `nan`, training diverges.
+        """
         self.prepare(architecture.space)
         assert self._fitted is not None
-        return train(architecture, self._fitted, self.how, seed)
+        return train(architecture, self._fitted, self.how, seed, parent)
 
 
-def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int) -> Trained:
+def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, parent: Path | None = None) -> Trained:
     """Train a network.
 
     Args:
@@ -106,6 +127,7 @@ def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int) -
         recipe: how.
         seed: of initialisation, order and augmentation; that of the recipe is added. Layers that drop use torch's own
             generator, which `evaluate` seeds.
+        parent: a file of weights that are taken over, see `take_over`.
 
     Raises:
         EvaluationError: `nan`, a loss or an output is not finite, or the loss grows without bound.
@@ -115,6 +137,8 @@ def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int) -
     seed += recipe.seed
     random = torch.Generator().manual_seed(seed)
     module = architecture.module(seed)
+    if parent is not None:
+        take_over(parent, architecture, module)
     axis = axis_of_classes(architecture) if data.classes else 0
     size = min(recipe.batch_size, len(data.train.x))
     steps = recipe.epochs * (len(data.train.x) // size)

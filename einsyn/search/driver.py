@@ -14,7 +14,9 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError, SamplingError
 from einsyn.evaluate.cost import COSTS
 from einsyn.evaluate.objective import Result
+from einsyn.search.executors import Task
 from einsyn.search.front import Front
+from einsyn.search.inheritance import KeptWeights
 from einsyn.search.store import BASELINE, SEARCH, Evaluation
 from einsyn.search.strategy import Outcome
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from einsyn.architecture import Architecture
-    from einsyn.evaluate.objective import Objective
+    from einsyn.evaluate.objective import Lineage, Objective
     from einsyn.search.executors import Executor
     from einsyn.search.run import Run
     from einsyn.search.strategy import Proposal, Strategy
@@ -77,6 +79,7 @@ class Driver:
         self._requirements = run.plan.make_requirements()
         # One number for what is the same only where that holds for every objective.
         self._by_function = all(o.of_function for o in run.objectives)
+        self._weights = KeptWeights(run) if run.plan.inherit else None
         names = [SEARCH, BASELINE] if run.plan.baseline else [SEARCH]
         self.arms = [Arm(name, run.plan.make_strategy(run.space, name)) for name in names]
 
@@ -105,6 +108,8 @@ class Driver:
                     arm.count(evaluation, scores)
                     outcomes.append(Outcome(proposal, scores))
                 arm.strategy.tell(outcomes)
+                if self._weights is not None and arm.name == SEARCH:
+                    self._weights.prune([o.proposal.id for o in outcomes], arm.strategy.living, arm.front.items())
 
     # A batch.
 
@@ -153,6 +158,7 @@ class Driver:
 
     def _evaluate(self, begun: Sequence[tuple[Arm, list[Proposal], dict[int, Evaluation]]]) -> None:
         """Find out what is not stored of some batches. What one worker or many give is the same."""
+        plan = self.run.plan
         first: dict[str, int] = {}
         waiting: list[tuple[Arm, Proposal, str, dict[int, Evaluation]]] = []
         repeated: list[tuple[Arm, Proposal, str, dict[int, Evaluation]]] = []
@@ -166,13 +172,16 @@ class Driver:
                     self._keep(arm, proposal, "", refused, 0.0, found)
                     continue
                 same = self._same(architecture)
-                if not self.run.plan.again and (same in first or self.run.store.remembered(same) is not None):
+                if not (plan.again or plan.inherit) and (same in first or self.run.store.remembered(same) is not None):
                     repeated.append((arm, proposal, same, found))
                     continue
                 first[same] = len(waiting)
                 waiting.append((arm, proposal, same, found))
-        for index, result, seconds in self.executor.run([p.architecture for _, p, _, _ in waiting]):
+        tasks = [Task(p.architecture, self._lineage(arm, p)) for arm, p, _, _ in waiting]
+        for index, result, seconds in self.executor.run(tasks):
             arm, proposal, same, found = waiting[index]
+            if self._weights is not None and arm.name == SEARCH and result.values is not None:
+                self._weights.check(proposal.id)
             self._keep(arm, proposal, same, self._checked(result), seconds, found)
         for arm, proposal, same, found in repeated:
             known = self.run.store.remembered(same)
@@ -180,6 +189,12 @@ class Driver:
             failure: Any = None if known.status == "done" else known.status  # the store has it as text
             result = Result(known.values, failure, known.message)
             self._keep(arm, proposal, same, result, None, found)
+
+    def _lineage(self, arm: Arm, proposal: Proposal) -> Lineage | None:
+        """What an evaluation takes over; in the baseline nothing comes from anything."""
+        if self._weights is None or arm.name != SEARCH:
+            return None
+        return self._weights.lineage(proposal.id, proposal.parents)
 
     def _same(self, architecture: Architecture) -> str:
         return architecture.canonical if self._by_function else architecture.hash

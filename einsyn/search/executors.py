@@ -12,7 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from einsyn.architecture import Architecture
-    from einsyn.evaluate.objective import Objective
+    from einsyn.evaluate.objective import Lineage, Objective
+
+
+class Task(NamedTuple):
+    """Something to evaluate.
+
+    Args:
+        architecture: what.
+        lineage: where it takes weights from and leaves them, where weights are inherited.
+    """
+
+    architecture: Architecture
+    lineage: Lineage | None = None
 
 
 class Finished(NamedTuple):
@@ -35,7 +47,7 @@ class Executor(ABC):
     workers: int = 1
 
     @abstractmethod
-    def run(self, architectures: Sequence[Architecture]) -> Iterator[Finished]:
+    def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
         """Evaluate all of them; each is given back when it has ended, in any order."""
 
     def close(self) -> None:  # noqa: B027  # there is something to do for some only
@@ -60,8 +72,8 @@ class InProcess(Executor):
         self._objectives = objectives
         self._seed = seed
 
-    def run(self, architectures: Sequence[Architecture]) -> Iterator[Finished]:
-        for place, architecture in enumerate(architectures):
+    def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
+        for place, (architecture, lineage) in enumerate(tasks):
             begun = time.perf_counter()
-            result = evaluate(self._objectives, architecture, self._seed)
+            result = evaluate(self._objectives, architecture, self._seed, lineage)
             yield Finished(place, result, time.perf_counter() - begun)

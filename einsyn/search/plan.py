@@ -42,6 +42,8 @@ class Plan:
         budget: proposals to evaluate; None if only the time bounds the run.
         seconds: after which no batch is begun any more; such a run cannot be reproduced.
         again: evaluate what was evaluated already.
+        inherit: children begin with their parent's weights; what an evaluation gives then depends on its lineage, so
+            everything is evaluated again.
         timeout: seconds for one evaluation in a worker.
         memory: bytes that one evaluation in a worker may take beyond what is loaded; None for no bound.
     """
@@ -57,6 +59,7 @@ class Plan:
     budget: int | None = None
     seconds: float | None = None
     again: bool = False
+    inherit: bool = False
     timeout: float = 600.0
     memory: int | None = None
 

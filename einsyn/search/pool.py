@@ -18,8 +18,8 @@ from einsyn.search.executors import Executor, Finished
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from einsyn.architecture import Architecture
-    from einsyn.evaluate.objective import Objective
+    from einsyn.evaluate.objective import Lineage, Objective
+    from einsyn.search.executors import Task
     from einsyn.search.origin import Origin
     from einsyn.space import Space
 
@@ -31,8 +31,12 @@ _KINDS: Final[dict[Ending, FailureKind]] = {
 }
 
 
+# The text of an architecture, and its lineage.
+_Request = tuple[str, "Lineage | None"]
+
+
 class Evaluations(Service):
-    """Evaluates architectures of a space, given as texts.
+    """Evaluates architectures of a space, given as texts, with their lineages.
 
     Args:
         origin: of the space.
@@ -60,9 +64,10 @@ class Evaluations(Service):
 
     def answer(self, request: Any) -> Iterator[tuple[Result, float]]:
         assert self._space is not None
-        architecture = self._space.parse(request)
+        text, lineage = request
+        architecture = self._space.parse(text)
         begun = time.perf_counter()
-        result = evaluate(self.objectives, architecture, self.seed)
+        result = evaluate(self.objectives, architecture, self.seed, lineage)
         yield result, time.perf_counter() - begun
 
 
@@ -88,16 +93,16 @@ class Pool(Executor):
         self._timeout = timeout
         modules = sorted({op.__module__ for op in OPS.values()})
         self._children = [Child(Evaluations(origin, modules, objectives, seed), memory) for _ in range(workers)]
-        self._tasks: Queue[tuple[int, str] | None] = Queue()
+        self._tasks: Queue[tuple[int, _Request] | None] = Queue()
         self._finished: Queue[Finished | CannotLoadError] = Queue()
         self._threads = [Thread(target=self._work, args=(child,), daemon=True) for child in self._children]
         for thread in self._threads:
             thread.start()
 
-    def run(self, architectures: Sequence[Architecture]) -> Iterator[Finished]:
-        for place, architecture in enumerate(architectures):
-            self._tasks.put((place, architecture.text))
-        for _ in architectures:
+    def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
+        for place, (architecture, lineage) in enumerate(tasks):
+            self._tasks.put((place, (architecture.text, lineage)))
+        for _ in tasks:
             finished = self._finished.get()
             if isinstance(finished, CannotLoadError):
                 said = tuple(f"{finished.why.exception}: {finished.why.message}".splitlines()[:8])
@@ -117,17 +122,17 @@ class Pool(Executor):
         """What the thread of a worker does."""
         with child:
             while (task := self._tasks.get()) is not None:
-                place, text = task
+                place, request = task
                 try:
-                    self._finished.put(self._evaluated(child, place, text))
+                    self._finished.put(self._evaluated(child, place, request))
                 except CannotLoadError as error:
                     self._finished.put(error)
 
-    def _evaluated(self, child: Child, place: int, text: str) -> Finished:
+    def _evaluated(self, child: Child, place: int, request: _Request) -> Finished:
         while True:
             child.start()
             begun = time.perf_counter()
-            if child.send(text):
+            if child.send(request):
                 break
         answer = child.receive(self._timeout)
         if isinstance(answer, Ended):

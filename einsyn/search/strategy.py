@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from einsyn.search.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
@@ -133,6 +133,14 @@ class Strategy(ABC):
         for proposal, values in outcomes:
             del self._waiting[proposal.id]
             self._learn(Outcome(proposal, _sound(values)))
+
+    @property
+    def living(self) -> Collection[int] | None:
+        """The numbers of the proposals that later ones may be made from; None where that may be any.
+
+        Asked for when all outcomes have been told. What is kept of others beside their values may go.
+        """
+        return None
 
     def report(self) -> Mapping[str, Any]:
         """What is to be said of the search itself (acceptance rates, diversity), fit for JSON."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from einsyn.evaluate.objective import EvaluationError, evaluate
 from einsyn.evaluate.randomness import contained
 from einsyn.evaluate.training import Trained, Training
 from einsyn.files import replacing
+from einsyn.search.inheritance import KeptWeights
+from einsyn.search.store import SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from torch import nn
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 SOURCE: Final = ".py"
 MODEL: Final = ".onnx"
+WEIGHTS: Final = ".safetensors"
 
 
 class Again(NamedTuple):
@@ -47,7 +51,7 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
     Args:
         run: with objectives that are prepared.
         evaluation: one of its evaluations.
-        files: `.py` for torch source, `.onnx` for the model.
+        files: `.py` for torch source, `.onnx` for the model, `.safetensors` for its weights.
         score: whether to evaluate at all; without it weights are those of the initialisation.
 
     Raises:
@@ -61,7 +65,7 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
     message = ""
     for objective in run.objectives if score else ():
         if isinstance(objective, Training):
-            trained = _trained(objective, architecture, seed)
+            trained = _trained(run, objective, architecture, evaluation)
             if isinstance(trained, EvaluationError):
                 values, message = None, trained.message
                 break
@@ -77,6 +81,8 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
     for file in files:
         if file.suffix == MODEL:
             architecture.onnx(file, seed=seed, module=module)
+        elif file.suffix == WEIGHTS:
+            architecture.save_weights(file, module, seed=seed)
         else:
             with replacing(file) as stream:
                 stream.write(architecture.source())
@@ -84,12 +90,18 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
     return Again(architecture, again, _same(run, evaluation, again) if score else None, test, message)
 
 
-def _trained(objective: Training, architecture: Architecture, seed: int) -> Trained | EvaluationError:
-    with contained(seed):
-        try:
-            return objective.train(architecture, seed)
-        except EvaluationError as error:
-            return error
+def _trained(
+    run: Run, objective: Training, architecture: Architecture, evaluation: Evaluation
+) -> Trained | EvaluationError:
+    seed = run.plan.seed
+    inherited = run.plan.inherit and evaluation.arm == SEARCH
+    with TemporaryDirectory() as scratch:
+        parent = KeptWeights(run).of_parent(evaluation.parents, Path(scratch)) if inherited else None
+        with contained(seed):
+            try:
+                return objective.train(architecture, seed, parent)
+            except EvaluationError as error:
+                return error
 
 
 def _same(run: Run, evaluation: Evaluation, values: tuple[float, ...] | None) -> bool | None:

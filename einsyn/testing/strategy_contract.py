@@ -112,15 +112,18 @@ def _texts(proposals: Sequence[Proposal]) -> list[tuple[int, str, tuple[int, ...
 
 
 def check_proposals(subject: Subject) -> None:
-    """Proposals are numbered in order, and their parents have been evaluated before."""
+    """Proposals are numbered in order, and their parents have been evaluated before and are among the living."""
     strategy = subject.make(subject.space, 0)
     told = 0
     while told < EVALUATIONS:
+        living = strategy.living
         asked = strategy.ask(BATCH)
         if not asked:
             break
         assert len(asked) <= BATCH, f"{BATCH} are asked for, {len(asked)} given"
         assert [p.id for p in asked] == list(range(told, told + len(asked))), "they are not numbered in order"
+        gone = {parent for p in asked for parent in p.parents} - set(range(told) if living is None else living)
+        assert not gone, f"{sorted(gone)} are parents and were not among the living"
         for p in asked:
             assert all(0 <= parent < told for parent in p.parents), f"{p.id} has the parents {p.parents}"
         strategy.tell([Outcome(p, made_up(p)) for p in asked])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import WeightsError
 from einsyn.weights.alignment import NumberedTree, align
+from einsyn.weights.file import read_weights
 from einsyn.weights.state import check_state, detached, fill
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
+    from pathlib import Path
 
     import torch
     from torch import nn
@@ -120,6 +122,27 @@ def transfer(
     )
     fill(module, after.form(rewrite).state(weights))
     return plan.report(rewrite)
+
+
+def take_over(path: Path, child: Architecture, module: nn.Module) -> None:
+    """Give a network the weights in a file, where it is unchanged.
+
+    Args:
+        path: a file that `Architecture.save_weights` wrote, of an architecture of the same space.
+        child: the architecture.
+        module: its module, of the form `exact`; it is changed in place.
+
+    Raises:
+        WeightsError: W001 to W003, W005, W006 the file is damaged, not of this space, or folded for deployment.
+        FileError: it cannot be read.
+    """
+    given = read_weights(path)
+    form = cast("Rewriting", given.facts.get("form", "exact"))
+    parent = child.space.parse(str(given.facts.get("architecture")))
+    weights = Plan.of(parent, child).weights(
+        elaborated(parent, given.tensors, form), elaborated(child, detached(module.state_dict()), "exact")
+    )
+    fill(module, child.form().state(weights))
 
 
 def elaborated(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import einsyn
 from einsyn.evaluate.named import objective_of
 from einsyn.search.driver import Driver
-from einsyn.search.executors import Executor, InProcess
+from einsyn.search.executors import Executor, Finished, InProcess, Task
 from einsyn.search.origin import Origin
 from einsyn.search.plan import Plan
 from einsyn.search.pool import Pool
@@ -110,3 +111,32 @@ def carry_out(run: Run, executor: Executor, budget: int | None = None) -> Driver
 def results(run: Run) -> list[Evaluation]:
     """What came out, without the time that it took."""
     return [e._replace(seconds=None if e.seconds is None else 0.0) for e in run.store.evaluations()]
+
+
+class Backwards(Executor):
+    """Gives results in the reverse order, as many workers might."""
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner = inner
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
+        yield from reversed(list(self._inner.run(tasks)))
+
+
+class Fallen(BaseException):
+    """As if the process had been killed."""
+
+
+class Falls(Executor):
+    """Is killed after so many evaluations."""
+
+    def __init__(self, inner: Executor, after: int) -> None:
+        self._inner = inner
+        self._left = after
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
+        for finished in self._inner.run(tasks):
+            if self._left == 0:
+                raise Fallen
+            self._left -= 1
+            yield finished

@@ -259,8 +259,8 @@ MISTAKES = {
         help: einsyn search SPACE ... -o RUN begins one
         exit status 1""",
     "replay nowhere 0 -o net.txt": """\
-        error[U013]: `net.txt` is neither a .py nor an .onnx file
-        help: -o net.py or -o net.onnx
+        error[U013]: `net.txt` is neither a .py nor an .onnx nor a .safetensors file
+        help: -o net.py, -o net.onnx or -o net.safetensors
         exit status 2""",
     "export nowhere": """\
         error[Q002]: `nowhere` holds no run

@@ -8,17 +8,18 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from small_runs import begin, carry_out, in_process, pool, results, write_space
+from small_runs import Backwards, Fallen, Falls, begin, carry_out, in_process, pool, results, write_space
 
 import einsyn
 from einsyn.errors import EinsynError, RunError
 from einsyn.evaluate.named import requirement_of
 from einsyn.evaluate.objective import Result
-from einsyn.search.executors import Executor, Finished
+from einsyn.search.executors import Executor, Finished, Task
 from einsyn.search.plan import Plan, bounded, strategy_class, strategy_options
 from einsyn.search.run import STORE, Run
 from einsyn.search.strategies import STRATEGIES
@@ -30,35 +31,6 @@ def space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> einsyn.Space:
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "failing", raising=False)
     return einsyn.load(write_space(tmp_path))
-
-
-class Backwards(Executor):
-    """Gives results in the reverse order, as many workers might."""
-
-    def __init__(self, inner: Executor) -> None:
-        self._inner = inner
-
-    def run(self, architectures):  # type: ignore[no-untyped-def]
-        yield from reversed(list(self._inner.run(architectures)))
-
-
-class Fallen(BaseException):
-    """As if the process had been killed."""
-
-
-class Falls(Executor):
-    """Is killed after so many evaluations."""
-
-    def __init__(self, inner: Executor, after: int) -> None:
-        self._inner = inner
-        self._left = after
-
-    def run(self, architectures):  # type: ignore[no-untyped-def]
-        for finished in self._inner.run(architectures):
-            if self._left == 0:
-                raise Fallen
-            self._left -= 1
-            yield finished
 
 
 def test_what_is_kept(space: einsyn.Space, tmp_path: Path) -> None:
@@ -175,9 +147,9 @@ def test_networks_that_compute_the_same_are_trained_once(tmp_path: Path) -> None
     class Counting(Executor):
         seen: ClassVar[list[str]] = []
 
-        def run(self, architectures):  # type: ignore[no-untyped-def]
-            for place, architecture in enumerate(architectures):
-                self.seen.append(architecture.canonical)
+        def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
+            for place, task in enumerate(tasks):
+                self.seen.append(task.architecture.canonical)
                 yield Finished(place, Result((0.5,)), 0.0)
 
     from einsyn.evaluate.recipe import Recipe

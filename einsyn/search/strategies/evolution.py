@@ -13,7 +13,7 @@ from einsyn.search.strategy import Draft, Outcome, Strategy
 from einsyn.search.variation import Variation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
@@ -84,6 +84,10 @@ class PopulationStrategy(Strategy):
             self._beginners += 1
             self._join(Member(proposal.id, view, values))
 
+    @property
+    def living(self) -> Collection[int]:
+        return {m.id for m in self._members}
+
     def report(self) -> Mapping[str, Any]:
         return {"population": [m.id for m in self._members]}
 
@@ -121,6 +125,10 @@ class GenerationStrategy(PopulationStrategy):
         super().__init__(space, seed, **options)
         self._children: list[Member] = []
         self._brood = 0  # proposals of this generation that have an outcome, failures included
+
+    @property
+    def living(self) -> Collection[int]:
+        return {m.id for m in (*self._members, *self._children)}
 
     def _complete(self) -> bool:
         return self._brood + self.waiting >= self._size

@@ -11,7 +11,7 @@ from einsyn.search.strategy import Draft, Outcome, Strategy
 from einsyn.search.variation import Variation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
@@ -81,6 +81,10 @@ class LocalSearch(Strategy):
         if values is not None and (self._here is None or values[0] > self._here.values[0]):
             self._here = Member(proposal.id, view, values)
             self._tried = 0
+
+    @property
+    def living(self) -> Collection[int]:
+        return () if self._here is None else (self._here.id,)
 
     def report(self) -> Mapping[str, Any]:
         return {"climbs": self._climbs}

@@ -8,7 +8,7 @@ from einsyn.sampling import Sampler
 from einsyn.search.strategy import Draft, Outcome, Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.elaborate.limits import Limits
@@ -40,6 +40,10 @@ class RandomSearch(Strategy):
     ) -> None:
         super().__init__(space, seed, limits=limits, start=start, views=views)
         self._sampler = Sampler(space, self.random.getrandbits(64), self.limits)
+
+    @property
+    def living(self) -> Collection[int]:
+        return ()
 
     def _draft(self) -> Draft:
         return Draft(next(self._sampler))
