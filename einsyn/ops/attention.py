@@ -154,7 +154,7 @@ class Attention(Op, name="attention"):
         return f", attn_mask={bias[0]}.masked_fill(~{seen}, float('-inf'))"
 
     def onnx(self, ctx: OnnxContext) -> str:
-        """Matrix products and a softmax; a comparison of positions hides keys."""
+        """Matrix products and a softmax; a constant hides keys."""
         q, k, v, *bias = ctx.inputs
         queries, keys, values = ctx.types[:3]
         rank, width = queries.rank + 1, queries.size("d") // self.heads
@@ -188,10 +188,7 @@ class Attention(Op, name="attention"):
 
         ahead = np.arange(size)[None, :] - np.arange(size)[:, None]
         last = 0 if self.causal else self.window - 1
-        seen = ctx.node("LessOrEqual", [ctx.array(ahead), ctx.array(np.array(last))])
-        if not self.window:
-            return seen
-        return ctx.node("And", [seen, ctx.node("Greater", [ctx.array(ahead), ctx.array(np.array(-self.window))])])
+        return ctx.array((ahead <= last) & (ahead > (-self.window if self.window else -size)))
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:

@@ -14,7 +14,7 @@ from onnx import ModelProto, numpy_helper
 from small_graphs import Builder, single
 from small_nets import branches, classifier, deep, language_model
 
-from einsyn.backends.onnx_file import encoded
+from einsyn.backends.onnx_file import encoded, weight_bytes
 from einsyn.backends.onnx_model import DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, build_onnx, save_onnx
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import write_source
@@ -226,3 +226,24 @@ def test_ten_thousand_operations_take_linear_time() -> None:
         seconds[count] = time.process_time() - start
         model.SerializeToString()
     assert seconds[10_000] < 50 * seconds[1_000] + 0.1  # a square would be a factor of 100
+
+
+def test_weights_that_do_not_fit_go_outside_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, model = lowered(classifier())
+    for part in ("onnx_file", "verify"):
+        monkeypatch.setattr(f"einsyn.backends.{part}.LARGEST_INSIDE", weight_bytes(model) - 1)
+    save_onnx(model, tmp_path / "net.onnx")
+    assert (tmp_path / "net.onnx.data").stat().st_size >= 4096
+    assert (tmp_path / "net.onnx").stat().st_size < weight_bytes(model)
+    loaded = onnx.load(tmp_path / "net.onnx")
+    assert [t.raw_data for t in loaded.graph.initializer] == [t.raw_data for t in model.graph.initializer]
+    # Both run a model of any size: from a file.
+    check_onnx(model)
+    assert verify(module, model).verified
+
+
+def test_weights_stay_inside_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, model = lowered(classifier())
+    monkeypatch.setattr("einsyn.backends.onnx_file.LARGEST_INSIDE", weight_bytes(model))
+    save_onnx(model, tmp_path / "net.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
