@@ -262,8 +262,9 @@ class Architecture:
             module: a module of this architecture and form, for example a trained one.
             external: weights in a file of their own; by default only where they exceed 2 GB.
             rewrite: see `form`.
-            fold: whether batch normalisations become part of the convolutions before them, as a model is evaluated. If
-                not, every weight is in the file under its key in the module's state; so it is in the form `none`.
+            fold: whether batch normalisations become part of the convolutions before them, as a model is evaluated, and
+                what depends on no input is worked out. If not, every weight is in the file under its key in the
+                module's state; so it is in the form `none`.
             weights: in place of a module: what `module` takes.
 
         Raises:
@@ -282,6 +283,7 @@ class Architecture:
             opset=DEFAULT_OPSET if opset is None else opset,
             metadata=self.metadata(),
             name=self.space.name,
+            fold=fold and rewrite != "none",
         )
         if path is not None:
             save_onnx(model, path, external)

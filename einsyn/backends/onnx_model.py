@@ -41,6 +41,7 @@ def build_onnx(
     opset: int = DEFAULT_OPSET,
     metadata: Mapping[str, str] | None = None,
     name: str = "",
+    fold: bool = False,
 ) -> ModelProto:
     """Build an ONNX model.
 
@@ -51,6 +52,7 @@ def build_onnx(
         opset: from `OLDEST_OPSET` to `NEWEST_OPSET`.
         metadata: text that travels in the file, beside the numbers of ids that inputs may hold.
         name: of the ONNX graph; the graph's own by default.
+        fold: whether what depends on no input is worked out, so that weights need not be stored under their keys.
 
     Raises:
         BackendError: B001 onnx is not installed, B002 the opset is out of range, B008 a weight is missing.
@@ -83,6 +85,10 @@ def build_onnx(
     model.graph.output.extend(
         value_info(result, graph.types[value]) for result, value in zip(results, graph.outputs, strict=True)
     )
+    if fold:
+        from einsyn.backends.onnx_constants import fold_constants
+
+        fold_constants(model)
     onnx.helper.set_model_props(model, {**(metadata or {}), **_id_limits(graph)})
     return model
 

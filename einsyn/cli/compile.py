@@ -37,7 +37,7 @@ def compile_(
         bool, typer.Option("--deploy", help="For evaluation alone: fold what training needs into other weights.")
     ] = False,
     fold: Annotated[
-        bool, typer.Option("--fold/--no-fold", help="Batch normalisations as part of convolutions in ONNX.")
+        bool, typer.Option("--fold/--no-fold", help="In ONNX fold batch normalisations and constants.")
     ] = True,
     verify: Annotated[bool, typer.Option("--verify", help="Run torch and onnxruntime and compare.")] = False,
     input_: opt.InputOption = None,

@@ -10,7 +10,9 @@ import torch
 from onnx import ModelProto, numpy_helper
 from small_spaces import IMAGE, net
 
+import einsyn
 from einsyn.architecture import Architecture
+from einsyn.backends.verify import check_onnx
 from einsyn.errors import BackendError
 
 NORMALISED = "define net()(x) = relu(batch_norm(conv(6, 3, bias=false)(x)))"
@@ -74,3 +76,61 @@ def test_a_module_that_does_not_fit_is_refused() -> None:
     with pytest.raises(BackendError) as caught:
         architecture.onnx(module=torch.nn.Linear(2, 2))
     assert caught.value.code == "B008"
+
+
+# What depends on no input.
+
+
+def test_what_depends_on_no_input_is_worked_out() -> None:
+    architecture = net("define net()(x) = x * sigmoid(exp(weight(c=4, h=1, w=1)()) - 1)", IMAGE)
+    module = architecture.module(seed=3)
+    model = architecture.onnx(module=module)
+    check_onnx(model)
+    assert nodes(model) == Counter(["Mul"])
+    ((name, array),) = ((t.name, numpy_helper.to_array(t)) for t in model.graph.initializer)
+    assert name not in module.state_dict()
+    (weight,) = module.parameters()
+    np.testing.assert_allclose(array, weight.detach().exp().sub(1).sigmoid().numpy(), rtol=1e-6)
+    assert architecture.verify(module=module).verified
+    assert nodes(architecture.onnx(module=module, fold=False)).total() > 1
+
+
+def test_a_weight_that_is_used_otherwise_stays() -> None:
+    architecture = net("define net()(x) { w = weight(c=4, h=1, w=1)() return x * exp(w) + w }", IMAGE)
+    module = architecture.module(seed=3)
+    model = architecture.onnx(module=module)
+    assert nodes(model) == Counter(["Mul", "Add"])
+    assert len(model.graph.initializer) == 2
+    assert {t.name for t in model.graph.initializer} & module.state_dict().keys()
+    assert architecture.verify(module=module).verified
+
+
+def test_a_large_result_stays_to_be_computed() -> None:
+    architecture = net(
+        'define net()(x) = x + expand("s", 40000)(weight(s=1, d=8)())', "//@ input x f32[B, s:40000, d:8]\n"
+    )
+    model = architecture.onnx()
+    assert nodes(model)["Expand"] == 1
+    assert sum(len(t.raw_data) for t in model.graph.initializer) < 1000
+    assert architecture.verify().verified
+
+
+@pytest.mark.parametrize("opset", [17, 20])
+def test_masks_and_tables_of_windows_are_constants(opset: int) -> None:
+    architecture = einsyn.load("hybrid", profile="test").ref("swin_tiny_patch4_window7_224")
+    few, all_of_it = (nodes(architecture.onnx(opset=opset, fold=fold)) for fold in (True, False))
+    assert few["Expand"] == 0 < all_of_it["Expand"]
+    assert few.total() < 0.7 * all_of_it.total()
+    assert architecture.verify(opset=opset).verified
+
+
+def test_loops_keep_the_weights_that_they_read() -> None:
+    architecture = einsyn.load("rnncell", profile="test").ref("gru")
+    assert nodes(architecture.onnx())["Scan"] > 0
+    assert architecture.verify().verified
+
+
+def test_an_output_may_depend_on_no_input() -> None:
+    architecture = net("define net()(x) = exp(weight(c=4)())", IMAGE)
+    check_onnx(architecture.onnx())
+    assert architecture.verify().verified
