@@ -66,6 +66,8 @@ class Group:
             parts.append(f"from {len(self.plan.start)} known")
         if self.plan.batch != BATCH:
             parts.append(f"batch={self.plan.batch}")
+        if self.plan.inherit:
+            parts.append("with inherited weights")
         return " ".join(parts)
 
 
@@ -264,7 +266,7 @@ class Comparison:
 
 def _same_search(plan: Plan) -> str:
     """Equal for searches that differ in their seed alone."""
-    return json.dumps([plan.strategy, plan.options, plan.start, plan.batch, plan.again], sort_keys=True)
+    return json.dumps([plan.strategy, plan.options, plan.start, plan.batch, plan.again, plan.inherit], sort_keys=True)
 
 
 def _refuse_repeated(runs: Sequence[Run]) -> None:

@@ -73,6 +73,8 @@ def doubts(runs: Sequence[Run]) -> list[str]:
     ):
         if len(values) > 1:
             found.append(f"the runs have different limits of {name}: what failed by these may differ")
+    if len({run.plan.inherit for run in runs}) > 1:
+        found.append("some runs inherit weights, so that their networks were trained for longer than those of others")
     timed = [str(run.folder) for run in runs if not run.reproducible]
     if timed:
         found.append(f"bounded by time, and not reproducible: {', '.join(timed)}")

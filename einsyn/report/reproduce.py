@@ -92,6 +92,8 @@ def _arguments(run: Run, has_recipe: bool) -> Iterator[str]:
         yield from ("--batch", str(plan.batch))
     if plan.again:
         yield "--again"
+    if plan.inherit:
+        yield "--inherit"
     if plan.timeout != usual.timeout:
         yield from ("--timeout", f"{plan.timeout:g}")
     if plan.memory is not None and plan.memory != 8 * 2**30:

@@ -17,6 +17,8 @@ from einsyn.errors import RunError
 from einsyn.evaluate.objective import Lineage
 from einsyn.evaluate.recipe import Recipe
 from einsyn.evaluate.training import Training
+from einsyn.report.compare import Comparison
+from einsyn.report.reproduce import reproduction
 from einsyn.search.plan import Plan
 from einsyn.search.run import Run
 from einsyn.search.store import SEARCH, Evaluation
@@ -186,3 +188,19 @@ def test_the_command(space: einsyn.Space, tmp_path: Path, capfd: pytest.CaptureF
     assert command(["search", "small.lark", "--objective", "params", "--inherit", "-o", "other"]) == 2
     assert "Q011" in capfd.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_reports_and_comparisons_know_of_it(space: einsyn.Space, tmp_path: Path) -> None:
+    folders = [tmp_path / "heirs", tmp_path / "alone"]
+    for folder, inherit in zip(folders, (True, False), strict=True):
+        with begin(folder, space, inherit=inherit, budget=8, baseline=True) as run:
+            carry_out(run, in_process(run))
+            assert ("--inherit" in reproduction(run).commands[0].split()) == inherit
+    runs = [Run.open_(folder) for folder in folders]
+    found = Comparison(runs).record()
+    for run in runs:
+        run.close()
+    assert {group["label"].endswith("with inherited weights") for group in found["groups"]} == {True, False}
+    assert sum("inherit" in note for note in found["notes"]) == 1
+    # Baselines begin anew: those of one seed are one.
+    assert len(found["random"]["seeds"]) == 1
