@@ -55,9 +55,9 @@ def search(
         list[str] | None,
         typer.Option(
             metavar="O",
-            help="train; params, macs, memory; table:FILE; python:module:function; latency[:onnxruntime]; or a proxy: "
-            "grad_norm, snip, grasp, fisher, synflow, jacov, naswot, zen, l2, plain. Repeat for several; max: or min: "
-            "before it turns it round. By default train.",
+            help="train; params, macs, memory; table:FILE; python:module:function; measured latency[:onnxruntime], "
+            "memory:inference, memory:training; or a proxy: grad_norm, snip, grasp, fisher, synflow, jacov, naswot, "
+            "zen, l2, plain. Repeat for several; max: or min: before it turns it round. By default train.",
         ),
     ] = None,
     data: Annotated[

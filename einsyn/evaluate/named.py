@@ -33,7 +33,7 @@ def objective_of(text: str, *, data: str = DIGITS, recipe: Recipe | None = None)
     Args:
         text: `NAME`, `NAME:ARGUMENT`, with `max:` or `min:` before it to turn it round.
         data: for those that look at examples.
-        recipe: for training.
+        recipe: for training, and for the memory that it takes.
 
     Raises:
         UsageError: E001 there is none of that name, or its argument is missing.
@@ -50,8 +50,15 @@ def objective_of(text: str, *, data: str = DIGITS, recipe: Recipe | None = None)
         raise UsageError(
             Diagnostic("E001", f"the objective `{name}` needs {_ARGUMENTS[name]} after a colon", hint=hint)
         )
-    if argument and name not in (*_ARGUMENTS, "latency"):
+    if argument and name not in (*_ARGUMENTS, "latency", "memory"):
         raise UsageError(Diagnostic("E001", f"the objective `{name}` takes nothing after a colon", hint=name))
+    if name == "memory" and argument:
+        from einsyn.evaluate.memory import STEPS, Memory
+
+        if argument not in STEPS:
+            hint = f"memory:{' or memory:'.join(STEPS)}; `memory` alone is what types predict"
+            raise UsageError(Diagnostic("E001", f"there is no step `{argument}` to measure", hint=hint))
+        return Memory(argument, recipe, maximise)
     if name in COSTS:
         return Cost(name, maximise)
     if name == "table":

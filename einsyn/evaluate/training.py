@@ -142,7 +142,7 @@ def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, p
     axis = axis_of_classes(architecture) if data.classes else 0
     size = min(recipe.batch_size, len(data.train.x))
     steps = recipe.epochs * (len(data.train.x) // size)
-    optimiser = _optimiser(module, recipe)
+    optimiser = optimiser_of(module, recipe)
     losses: list[float] = []
     first = math.inf
     module.train()
@@ -189,8 +189,8 @@ def _first(examples: Examples, count: int) -> Examples:
     return type(examples)(examples.x[chosen], examples.y[chosen])
 
 
-def _optimiser(module: nn.Module, recipe: Recipe) -> Any:
-    """None for a network without parameters."""
+def optimiser_of(module: nn.Module, recipe: Recipe) -> Any:
+    """The recipe's optimiser of a network's parameters; None for a network that has none."""
     torch = import_torch()
 
     parameters = list(module.parameters())

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_spaces import net
 
 import einsyn
 from einsyn.errors import DataError, EinsynError, FileError, UsageError
 from einsyn.evaluate.named import NAMES, PROXY_NAMES, objective_from, objective_of, requirement_of
 from einsyn.evaluate.objective import EvaluationError, Objective, evaluate
 from einsyn.evaluate.proxies import PROXIES
+from einsyn.evaluate.recipe import Recipe
 from einsyn.evaluate.table import read_table
 
 ARCH = "(linear16;leaky_relu)"
@@ -190,6 +192,7 @@ def test_names() -> None:
         ("python:module", "names no function"),
         ("params:3", "takes nothing"),
         ("latency:tensorrt", "no runtime"),
+        ("memory:idle", "no step `idle` to measure"),
         ("min:max:params", "no objective `max`"),
     ],
 )
@@ -216,3 +219,39 @@ def test_latency_is_a_time(arch: einsyn.Architecture) -> None:
         assert not objective.maximise
         (value,) = evaluate([objective], arch, 0).values or (0.0,)
         assert value > 0
+
+
+VECTOR = "//@ input x f32[B, d:8]\n"
+
+
+def test_memory_of_inference_is_what_is_alive_at_once() -> None:
+    architecture = net("define net()(x) = linear(4)(relu(linear(32)(x)))", VECTOR)
+    (value,) = evaluate([objective_of("memory:inference")], architecture, 0).values or (0.0,)
+    # Weights, the input, and the two activations of 32 numbers.
+    assert value == 4 * ((9 * 32 + 33 * 4) + 8 + 2 * 32)
+    # All three branches are there when they are added, and the sum.
+    branches = net("define net()(x) = add(relu(x), tanh(x), sigmoid(x))", VECTOR)
+    (value,) = evaluate([objective_of("memory:inference")], branches, 0).values or (0.0,)
+    assert 4 * 8 * 5 <= value <= 4 * 8 * 6
+
+
+def test_memory_of_training_has_gradients_states_and_activations() -> None:
+    architecture = net("define net()(x) = linear(8)(relu(linear(512)(x)))", VECTOR)
+    found: dict[str, float] = {}
+    for optimiser, batch in (("sgd", 1), ("adamw", 1), ("sgd", 500)):
+        recipe = Recipe(optimiser=optimiser, momentum=0.0, batch_size=batch)
+        objective = objective_of("memory:training", recipe=recipe)
+        assert objective_from(objective.recipe()).recipe() == objective.recipe()
+        values = {evaluate([objective], architecture, seed).values for seed in (0, 0, 1)}
+        assert len(values) == 1  # it does not depend on when it is measured, nor on numbers
+        (found[f"{optimiser} {batch}"],) = values.pop() or (0.0,)
+    weights = 4 * architecture.params
+    assert 2 * weights < found["sgd 1"] < 3 * weights
+    assert 2 * weights <= found["adamw 1"] - found["sgd 1"] < 3 * weights
+    # The 512 activations before and after the relu are kept or made again for each further example.
+    assert 499 * 4 * 512 <= found["sgd 500"] - found["sgd 1"] < 499 * 4 * 512 * 4
+
+
+def test_measuring_memory_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    evaluate([objective_of("memory:inference")], net("define net()(x) = relu(x)", VECTOR), 0)
+    assert capfd.readouterr() == ("", "")
