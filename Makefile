@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench training full clean install
+.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench faults training full clean install
 
 install: $(STAMP)
 
@@ -52,6 +52,11 @@ ecosystem: $(STAMP)
 # Two million states of Markov chains on NAS-Bench-201 against the enumerated distribution; the result is committed.
 mcmc: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nasbench201_mcmc
+
+# Searches whose process is killed thirty times and more, whose disk is full, and whose workers crash, hang, leak and are
+# killed: nothing that was finished is lost, and what comes out is what comes out undisturbed. `make test` has a share.
+faults: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/search_runs/test_killed.py tests/search_runs/test_runs.py
 
 # A thousand searches of each strategy on NAS-Bench-201 against minimal ones; the result is committed.
 nasbench: $(STAMP)

@@ -57,18 +57,20 @@ class Child:
         Raises:
             CannotLoadError: what it needs is not there; its name is empty where the process itself did not start.
         """
-        if self._process is None:
-            self._spawn()
-        if self._ready:
-            return
-        self.starts += 1
-        answer = self._receive(time.monotonic() + _START)
-        if isinstance(answer, int):
-            self._fork = answer
-            self._ready = True
-            return
-        self.stop()
-        raise answer if isinstance(answer, CannotLoadError) else CannotLoadError("", answer)
+        while not self._ready:
+            new = self._process is None
+            if new:
+                self._spawn()
+            self.starts += 1
+            answer = self._receive(time.monotonic() + _START)
+            if isinstance(answer, int):
+                self._fork = answer
+                self._ready = True
+                return
+            self.stop()
+            # One that had loaded all and died since was killed from outside: another can do what it did.
+            if new or isinstance(answer, CannotLoadError):
+                raise answer if isinstance(answer, CannotLoadError) else CannotLoadError("", answer)
 
     def send(self, request: Any) -> bool:
         """Send a request to a started process; False if it died since its last answer."""

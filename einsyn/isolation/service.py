@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,8 @@ Ending = Literal["exception", "memory", "crash", "hang"]
 
 # Characters of an exception's message that are kept.
 _MESSAGE = 4_000
+# Signals that no process sends itself by what it computes.
+_FROM_OUTSIDE: Final = (signal.SIGKILL.name, signal.SIGTERM.name)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class Ended:
     status: Ending
     exception: str = ""
     message: str = ""
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody else ended the process: the system that needs memory, or a person."""
+        return self.status == "crash" and self.exception in _FROM_OUTSIDE
 
     @classmethod
     def process(cls, code: int) -> Ended:

@@ -91,6 +91,7 @@ class Pool(Executor):
 
         self.workers = workers
         self._timeout = timeout
+        self._closing = False
         modules = sorted({op.__module__ for op in OPS.values()})
         self._children = [Child(Evaluations(origin, modules, objectives, seed), memory) for _ in range(workers)]
         self._tasks: Queue[tuple[int, _Request] | None] = Queue()
@@ -112,6 +113,7 @@ class Pool(Executor):
 
     def close(self) -> None:
         """End all workers, whatever they do."""
+        self._closing = True
         for _ in self._threads:
             self._tasks.put(None)
         for child, thread in zip(self._children, self._threads, strict=True):
@@ -129,12 +131,10 @@ class Pool(Executor):
                     self._finished.put(error)
 
     def _evaluated(self, child: Child, place: int, request: _Request) -> Finished:
-        while True:
-            child.start()
-            begun = time.perf_counter()
-            if child.send(request):
-                break
-        answer = child.receive(self._timeout)
+        begun, answer = self._asked(child, request)
+        if isinstance(answer, Ended) and answer.killed and not self._closing:
+            # That a worker is killed from outside says nothing about an architecture, unless it happens again.
+            begun, answer = self._asked(child, request)
         if isinstance(answer, Ended):
             message = f"{answer.exception}: {answer.message}".strip(": ")
             if answer.status == "hang":
@@ -142,3 +142,11 @@ class Pool(Executor):
             return Finished(place, Result(None, _KINDS[answer.status], message), time.perf_counter() - begun)
         result, seconds = answer
         return Finished(place, result, seconds)
+
+    def _asked(self, child: Child, request: _Request) -> tuple[float, Any]:
+        """When an evaluation began, and what came of it."""
+        while True:
+            child.start()
+            begun = time.perf_counter()
+            if child.send(request):
+                return begun, child.receive(self._timeout)

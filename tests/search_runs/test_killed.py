@@ -26,7 +26,7 @@ def slow(architecture, seed):
 BUDGET = 60
 
 
-def killed_again_and_again(folder: Path, moments: list[float]) -> int:
+def killed_again_and_again(folder: Path, moments: list[float], executor: str) -> int:
     """Start the command, kill it after so many seconds, and again; how often it was killed before it had ended."""
     kills = 0
     for moment in moments:
@@ -36,7 +36,7 @@ def killed_again_and_again(folder: Path, moments: list[float]) -> int:
         else:
             command += ["small.lark", "--objective", "python:slow:slow", "--budget", str(BUDGET), "-o", str(folder)]
         process = subprocess.Popen(
-            [*command, "--executor", "in-process"],
+            [*command, "--executor", executor],
             cwd=folder.parent,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -72,8 +72,15 @@ def stored(folder: Path) -> int:
         return 0
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(30, marks=pytest.mark.slow)])
-def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+@pytest.mark.parametrize(
+    ("times", "executor"),
+    [
+        (3, "in-process"),
+        pytest.param(30, "in-process", marks=pytest.mark.slow),
+        pytest.param(8, "pool", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, executor: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     space = einsyn.load(write_space(tmp_path))
@@ -83,7 +90,8 @@ def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         carry_out(run, in_process(run))
         whole = results(run)
     random = Random(times)
-    kills = killed_again_and_again(tmp_path / "run", [random.uniform(0, 0.3 / times**0.5) for _ in range(times)])
+    moments = [random.uniform(0, 0.3 / times**0.5) for _ in range(times)]
+    kills = killed_again_and_again(tmp_path / "run", moments, executor)
     assert kills >= times // 2
     with Run.open_(tmp_path / "run", write=True) as run:
         before = results(run)

@@ -22,6 +22,7 @@ from einsyn.evaluate.objective import Result
 from einsyn.search.executors import Executor, Finished, Task
 from einsyn.search.plan import Plan, bounded, strategy_class, strategy_options
 from einsyn.search.run import STORE, Run
+from einsyn.search.store import Evaluation
 from einsyn.search.strategies import STRATEGIES
 
 
@@ -203,6 +204,29 @@ def test_hanging_leaking_and_greedy_evaluations(space: einsyn.Space, tmp_path: P
     with begin(tmp_path / "c", space, ["python:failing:hungry"], **options) as run:
         carry_out(run, pool(run))
         assert [e.status for e in results(run)] == ["memory"] * 4
+
+
+def test_workers_that_are_killed_change_nothing(space: einsyn.Space, tmp_path: Path) -> None:
+    options = {"strategy": "evolution", "start": ["2t", "2r"], "budget": 16, "baseline": False}
+    found: list[list[Evaluation]] = []
+    for name in ("disturbed", "undisturbed"):  # where all that is killed once has been
+        with begin(tmp_path / name, space, ["python:failing:killed"], **options) as run:
+            carry_out(run, pool(run, 2))
+            found.append(results(run))
+    killed = {space.parse(e.arch).hash for e in found[0] if e.arch.startswith("2")}
+    assert {p.name for p in tmp_path.glob("killed-*")} == {f"killed-{hash_}" for hash_ in killed}
+    assert len(killed) > 2
+    assert found[0] == found[1]
+    assert {e.status for e in found[0]} == {"done"}
+
+
+def test_what_is_always_killed_has_failed(space: einsyn.Space, tmp_path: Path) -> None:
+    options = {"start": ["2r"], "budget": 1, "baseline": False}
+    with begin(tmp_path / "run", space, ["python:failing:always_killed"], **options) as run:
+        carry_out(run, pool(run))
+        (only,) = results(run)
+    assert only.status == "crash"
+    assert "SIGKILL" in only.message
 
 
 def test_a_worker_that_cannot_start_is_said(space: einsyn.Space, tmp_path: Path) -> None:
