@@ -76,15 +76,19 @@ def show(
 
     With --format svg or html the derivation and the graph are drawn, shapes on the wires.
     """
+    form = format_ or _form_of(output)
     if arch is None:
         record = _said_by_file(space)
-        OUTPUT.result(record, "\n".join(f"{key}: {value}" for key, value in record.items()))
+        if form is not Format.text:
+            hint = "einsyn show FILE prints space and architecture; einsyn show SPACE ARCH -o net.html draws it"
+            raise UsageError(Diagnostic("U030", f"there is no drawing of the file `{space}`", hint=hint))
+        with OUTPUT.to(output):
+            OUTPUT.result(record, "\n".join(f"{key}: {value}" for key, value in record.items()))
         return
     if pretty:
         what = What.text
     elif passes:
         what = What.passes
-    form = format_ or _form_of(output)
     if form is not Format.text and what not in (None, *_DRAWN):
         said = f"there is no drawing of `{what.value}`"
         raise UsageError(Diagnostic("U030", said, hint="--as tree or --as ir; without --as a drawing shows both"))

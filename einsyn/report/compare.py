@@ -9,7 +9,7 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError
 from einsyn.evaluate.training import Training
 from einsyn.report import statistics
-from einsyn.report.likeness import doubts, refuse_unlike
+from einsyn.report.likeness import SEARCHES_BY, doubts, refuse_unlike
 from einsyn.search.plan import BATCH, RANDOM
 from einsyn.search.store import BASELINE, SEARCH
 
@@ -266,7 +266,7 @@ class Comparison:
 
 def _same_search(plan: Plan) -> str:
     """Equal for searches that differ in their seed alone."""
-    return json.dumps([plan.strategy, plan.options, plan.start, plan.batch, plan.again, plan.inherit], sort_keys=True)
+    return json.dumps([getattr(plan, name) for name in SEARCHES_BY], sort_keys=True)
 
 
 def _refuse_repeated(runs: Sequence[Run]) -> None:

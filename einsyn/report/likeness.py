@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from einsyn.search.run import Run
 
 _SHOWN: Final = 12
+# Fields of a plan that say how a run searches: runs of different ones are compared with each other.
+SEARCHES_BY: Final = ("strategy", "options", "start", "batch", "inherit")
+# Fields that say how long it does and where, or that are told otherwise below.
+_ELSEWHERE: Final = ("seed", "budget", "seconds", "baseline", "timeout", "memory", "objectives", "requirements")
 
 
 def refuse_unlike(runs: Sequence[Run]) -> None:
@@ -48,6 +52,9 @@ def _asked(run: Run) -> Iterator[tuple[str, str]]:
     for number, objective in enumerate(run.plan.objectives):
         yield from _flat(f"objective {number + 1}", objective)
     yield "requirements", ", ".join(f"{name}{comparison}{bound:g}" for name, comparison, bound in run.plan.requirements)
+    # All else that a plan says, now or later: whether evaluations are repeated, for example.
+    rest = run.plan.record()
+    yield from _flat("plan", {name: rest[name] for name in rest if name not in (*SEARCHES_BY, *_ELSEWHERE)})
 
 
 def _flat(name: str, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -90,10 +90,9 @@ def _arguments(run: Run, has_recipe: bool) -> Iterator[str]:
         yield "--no-baseline"
     if plan.batch != BATCH:
         yield from ("--batch", str(plan.batch))
-    if plan.again:
-        yield "--again"
-    if plan.inherit:
-        yield "--inherit"
+    for name, value in plan.record().items():
+        if value is True and getattr(usual, name) is False:
+            yield f"--{name}"
     if plan.timeout != usual.timeout:
         yield from ("--timeout", f"{plan.timeout:g}")
     if plan.memory is not None and plan.memory != 8 * 2**30:

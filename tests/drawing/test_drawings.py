@@ -183,6 +183,19 @@ def test_what_cannot_be_drawn(said: Said) -> None:
     assert said.err.splitlines()[0] == "error[U030]: there is no drawing of `source`"
     assert said("show", "einspace", NET, "--passes", "--format", "html") == 2
     assert said("show", "einspace", NET, "--format", "png") == 2
+    assert said("show", "einspace", "-o", "net.svg") == 2
+    assert said.err.startswith("error[U012]")
     assert said("show", "einspace", NET, "-o", "absent/net.svg") == 1
     assert said.err.startswith("error[F009]")
     assert list(Path().iterdir()) == []
+
+
+def test_what_a_file_says_is_written_and_not_drawn(said: Said) -> None:
+    assert said("compile", "einspace", NET, "-o", "net.onnx") == 0
+    assert said("show", "net.onnx") == 0
+    text = said.out
+    assert said("show", "net.onnx", "-o", "net.txt") == 0
+    assert Path("net.txt").read_text() == text
+    assert said("show", "net.onnx", "-o", "net.svg") == 2
+    assert said.err.splitlines()[0] == "error[U030]: there is no drawing of the file `net.onnx`"
+    assert not Path("net.svg").exists()

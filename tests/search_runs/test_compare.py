@@ -277,6 +277,7 @@ def test_unlike_runs_are_refused(space: einsyn.Space, tmp_path: Path) -> None:
         "objective 1 maximise": searched(tmp_path / "more", space, ["max:macs"], budget=4),
         "objective 1 objective": searched(tmp_path / "params", space, ["params"], budget=4),
         "requirements": searched(tmp_path / "needs", space, ["macs"], budget=4, requirements=[("params", ">", 9.0)]),
+        "plan again": searched(tmp_path / "again", space, ["macs"], budget=4, again=True),
         "input x": searched(tmp_path / "wide", wide, ["macs"], budget=4),
         "limit max_params": searched(tmp_path / "limited", limited, ["macs"], budget=4),
         "files of the space": searched(tmp_path / "changed", changed, ["macs"], budget=4),

@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from einsyn.report.facts import Facts
 from einsyn.report.operators import occurrences
 from einsyn.report.page import report
 from einsyn.report.reproduce import reproduction
+from einsyn.search.plan import Plan
 from einsyn.search.run import Run
 
 SECTIONS = [
@@ -209,13 +211,25 @@ def test_commands_give_the_run_again(space: einsyn.Space, tmp_path: Path) -> Non
     assert command([
         "search", "small.lark", "--objective", "max:macs", "--strategy", "evolution", "--option", "population=5",
         "--require", "params<200", "--require", "macs>=5", "--start", "2r;4t", "--budget", "13", "--seed", "4",
-        "--batch", "5", "--max-size", "19", "--input", "x=d:6", "-o", "first",
+        "--again", "--batch", "5", "--max-size", "19", "--input", "x=d:6", "-o", "first",
     ]) == 0  # fmt: skip
     assert command(["search", "--resume", "first", "--extend", "4"]) == 0
     assert command(["search", "--resume", "first", "--extend", "9"]) == 0
     with Run.open_(Path("first")) as run:
         assert [line.partition("--extend ")[2] for line in reproduction(run).commands] == ["", "4", "9"]
     redone(Path("first"))
+
+
+def test_every_field_of_a_plan_is_an_option_of_the_command() -> None:
+    from inspect import signature
+
+    from einsyn.cli.search import search
+
+    told_otherwise = {"options": "option", "objectives": "objective", "requirements": "require", "seconds": "time_",
+                      "memory": "worker_memory"}  # fmt: skip
+    options = signature(search).parameters
+    for field in fields(Plan):
+        assert told_otherwise.get(field.name, field.name) in options
 
 
 def test_recipes_and_data_are_told(space: einsyn.Space, tmp_path: Path) -> None:
