@@ -23,11 +23,13 @@ class Applied:
         cls: a class of operations; its subclasses match as well.
         operands: in order; of `several` the one that all have to match.
         several: whether there may be any number of operands.
+        beside: whether others have to use the first operand as well.
     """
 
     cls: type[Op]
     operands: tuple[Applied | str, ...]
     several: bool = False
+    beside: bool = False
 
 
 def applied(cls: type[Op], *operands: Applied | str) -> Applied:
@@ -38,6 +40,11 @@ def applied(cls: type[Op], *operands: Applied | str) -> Applied:
 def joined(cls: type[Op], operand: Applied | str) -> Applied:
     """An operation whose operands, however many, all match."""
     return Applied(cls, (operand,), several=True)
+
+
+def beside(cls: type[Op], operand: str) -> Applied:
+    """An operation with any number of operands whose first one others use as well."""
+    return Applied(cls, (operand,), several=True, beside=True)
 
 
 class Match:
@@ -83,6 +90,8 @@ def find(pattern: Applied, draft: Draft, node: Node) -> Match | None:
     if not isinstance(node.op, pattern.cls):
         return None
     # Most tries end here, before anything is made for them.
+    if pattern.beside and not (node.inputs and len(draft.users(node.inputs[0])) > 1):
+        return None
     first = pattern.operands[0]
     if not isinstance(first, str) and node.inputs:
         maker = draft.maker(node.inputs[0])

@@ -9,7 +9,7 @@ from einsyn.ops.elementwise import Elementwise
 from einsyn.ops.op import Op
 from einsyn.ops.routing import Permute, Rename
 from einsyn.ops.structure import Concat, Group, Split
-from einsyn.rewrite.pattern import applied, joined
+from einsyn.rewrite.pattern import applied, beside, joined
 from einsyn.rewrite.rule import Rule
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _may_repeat(cls: type[Op]) -> bool:
 def _earlier(match: Match) -> Node | None:
     """An operation that comes before and does the same to the same."""
     draft, node = match.draft, match.node
-    if node.owner is not None or not node.inputs:
+    if node.owner is not None:
         return None
     for user in draft.users(node.inputs[0]):
         if user.index < node.index and user.op == node.op and user.inputs == node.inputs and user.owner is None:
@@ -271,7 +271,7 @@ REPEATED: Final = (
     Rule(
         "repeated",
         "What is computed twice of the same is computed once.",
-        joined(Op, "x"),
+        beside(Op, "x"),
         _is_repeated,
         _once,
         "exact",
