@@ -39,6 +39,8 @@ class Relu6(Elementwise, name="relu6"):
 
     at_zero = True
     source = "nn.functional.relu6({x})"
+    # Its slope needs the input, which torch would copy while training.
+    in_place = "nn.functional.relu6({x}, inplace=not self.training)"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """A Clip to 0..6."""
