@@ -56,6 +56,14 @@ class Form:
         """The state of this form's module: the sizes of the tensor at every key."""
         return {self.torch.keys[slot]: of.shape for slot, of in self.rewritten.weights.items()}
 
+    def keys(self) -> dict[Slot, str]:
+        """For every weight of the elaborated graph the key of the module's state whose tensor it is, or is a part of.
+
+        Weights that the form has not (some of `deploy`) are left out.
+        """
+        written = self.torch.keys
+        return {slot: written[own] for own, of in self.rewritten.weights.items() for slot in of.slots()}
+
     def elaborated_weights(self, state: Mapping[str, torch.Tensor]) -> dict[Slot, torch.Tensor]:
         """The weights of the elaborated graph, from the state of this form's module."""
         keys = self.torch.keys

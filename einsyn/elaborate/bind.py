@@ -55,7 +55,9 @@ def bind(
         return Bound(code, tuple(given))
     regs = code.template.copy()
     regs[:count] = given
-    return Frame(code.instructions, regs, origin)
+    frame = Frame(code.instructions, regs, origin)
+    frame.name = code.name
+    return frame
 
 
 def entered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from einsyn.ir.call import Call
 from einsyn.ir.graph import Graph, Operation
 from einsyn.ir.path import Path
 
@@ -20,10 +21,10 @@ def build_graph(
     name: str,
     input_names: tuple[str, ...],
     inputs: tuple[Tensor, ...],
-    records: Iterable[Record],
+    events: Iterable[Record | str | None],
     outputs: tuple[Tensor, ...],
 ) -> Graph:
-    """The graph of records; for every operation the derivation node and the place that it came from.
+    """The graph of what was emitted; every operation knows its derivation node, its place and its definition.
 
     Values are numbered from the first input on, without a gap.
     """
@@ -31,7 +32,16 @@ def build_graph(
     types: list[TensorType] = [t.type for t in inputs]
     paths: dict[Choice, Path] = {}
     operations: list[Operation] = []
-    for op, signature, used, made, owner, origin, span in records:
+    call: Call | None = None
+    for event in events:
+        if event is None:
+            assert call is not None  # ends are as many as beginnings
+            call = call.parent
+            continue
+        if isinstance(event, str):
+            call = Call(event, call)
+            continue
+        op, signature, used, made, owner, origin, span = event
         for t in made:
             numbers[t.index] = len(types)
             types.append(t.type)
@@ -46,6 +56,7 @@ def build_graph(
                 owner,
                 _path(origin, paths),
                 span,
+                call,
             )
         )
     return Graph(

@@ -52,6 +52,13 @@ _RUN_SHARED: Final = ((int(Opcode.SHARE), None), (int(Opcode.UNSHARE), None))
 _RUN_LOOP: Final = ((int(Opcode.SCAN), None), (int(Opcode.UNSCAN), None))
 
 
+def with_name(value: Value, name: str) -> Value:
+    """What a rule or a definition of this name denotes: a sequence that has no name yet has it from now on."""
+    if value.__class__ is Sequence and value.name is None:
+        return Sequence(value.items, value.count, name)
+    return value
+
+
 class Calls:
     """The state of one elaboration.
 
@@ -111,7 +118,7 @@ class Calls:
         elif kind == plans.VALUE:
             choice.denotation = plan.target
         elif kind == plans.SEQUENCE:
-            choice.denotation = Sequence(tuple(choice.children))
+            choice.denotation = Sequence(tuple(choice.children), 1, production.rule.name)
         elif kind == plans.ARROW:
             assert plan.code is not None
             args = tuple(choice.children) if plan.plain else tuple(plan.args(choice, self.choose))
@@ -126,7 +133,7 @@ class Calls:
                 if result.store is None:
                     result.store = choice
                 return result
-            choice.denotation = result
+            choice.denotation = with_name(result, production.rule.name)
         return None
 
     def _configure(self, choice: Choice, plan: Plan) -> None:
@@ -289,12 +296,11 @@ class Calls:
                     if played is not None:
                         return played
                     taped = f
-                frame = entered(f.code, f.args, args, origin, span)
-                return frame if taped is None else self._taped(frame, taped, args)
+                return self._begun(entered(f.code, f.args, args, origin, span), f.code.name, taped, args)
             elif cls is Sequence:
                 # items, how often, next item, rounds done, current tensors, result
                 frame = Frame(_RUN_SEQUENCE, [f.items, f.count, 0, 0, args, MISSING], origin)
-                return frame if taped is None else self._taped(frame, taped, args)
+                return self._begun(frame, f.name, taped, args)
             elif isinstance(f, Op):
                 return self.trace.emit(f, args, origin, span)
             elif isinstance(f, Deferred):
@@ -333,10 +339,17 @@ class Calls:
                     "V006", f"{kind_name(cast('Value', f))} cannot be applied to tensors", None, origin, span
                 )
 
-    def _taped(self, frame: Frame, arrow: Choice | Deferred | Bound, args: tuple[Tensor, ...]) -> Frame:
-        frame.taped = arrow
-        frame.args = args
-        frame.mark = Mark(self.trace)
+    def _begun(
+        self, frame: Frame, name: str | None, taped: Choice | Deferred | Bound | None, args: tuple[Tensor, ...]
+    ) -> Frame:
+        """A frame that runs next, what it emits to be kept with `taped` if that is an arrow."""
+        if taped is not None:
+            frame.taped = taped
+            frame.args = args
+            frame.mark = Mark(self.trace)
+        if name is not None:
+            frame.opened = True
+            self.trace.records.append(name)
         return frame
 
     def apply_or_call(

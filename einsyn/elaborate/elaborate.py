@@ -94,7 +94,7 @@ class Elaboration:
 
     def graph(self) -> Graph:
         """The IR graph; for every operation the derivation node and the place that it came from."""
-        return build_graph(self.name, self.input_names, self.inputs, self.trace.written_out(), self.outputs)
+        return build_graph(self.name, self.input_names, self.inputs, self.trace.events(), self.outputs)
 
 
 def elaborate(

@@ -18,9 +18,24 @@ class Frame:
 
     `store` is the lazy value that its result belongs to, if any; `taped` is the arrow whose application to `args`
     it is, where what it emits since `mark` is to be kept. `plain` says whose result it is to be kept as, if any.
+    `name` is that of a definition that works out a value; `opened` says that the trace knows of its beginning.
     """
 
-    __slots__ = ("args", "dst", "instructions", "mark", "origin", "parent", "pc", "plain", "regs", "store", "taped")
+    __slots__ = (
+        "args",
+        "dst",
+        "instructions",
+        "mark",
+        "name",
+        "opened",
+        "origin",
+        "parent",
+        "pc",
+        "plain",
+        "regs",
+        "store",
+        "taped",
+    )
 
     def __init__(self, instructions: tuple[Any, ...], regs: list[Any], origin: Choice | None) -> None:
         self.instructions = instructions
@@ -29,6 +44,8 @@ class Frame:
         self.pc = 0
         self.dst = 0
         self.parent: Frame | None = None
+        self.name: str | None = None
+        self.opened = False
         self.store: Choice | Deferred | None = None
         self.plain: Plain | None = None
         self.taped: Choice | Deferred | Bound | None = None

@@ -50,6 +50,8 @@ def leave_loop(
     records = list(written_out(trace.leave_region()))
     made = {t.index for t in inputs}
     for record in records:
+        if not isinstance(record, tuple):
+            continue  # a definition begins or ends
         _refuse_outside(made, record[2], origin)
         made.update([t.index for t in record[3]])
     _refuse_outside(made, outputs, origin)

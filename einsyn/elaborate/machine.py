@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from einsyn.derivation.choice import Choice
 from einsyn.diagnostics import Span
 from einsyn.elaborate.arithmetic import MAX_LIST
-from einsyn.elaborate.calls import Calls
+from einsyn.elaborate.calls import Calls, with_name
 from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
@@ -203,6 +203,10 @@ class Machine(Calls):
                 if code == _RETURN:
                     value = regs[instruction[1]]
                     parent = frame.parent
+                    if frame.opened:
+                        self.trace.records.append(None)
+                    elif frame.name is not None:
+                        value = with_name(value, frame.name)
                     if frame.taped is not None:
                         self.keep(frame, value)
                     if frame.plain is not None:

@@ -226,6 +226,6 @@ class Probe(Machine):
                 return False
         return True
 
-    def _taped(self, frame: Frame, arrow: Any, args: tuple[Tensor, ...]) -> Frame:
+    def _begun(self, frame: Frame, name: str | None, taped: Any, args: tuple[Tensor, ...]) -> Frame:
         # What a choice emits is not all here: the calls that it makes are missing.
-        return super()._taped(frame, arrow, args) if isinstance(arrow, Bound) else frame
+        return super()._begun(frame, name, taped if isinstance(taped, Bound) else None, args)

@@ -8,7 +8,7 @@ architecture of the space.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from einsyn.elaborate.values import Tensor
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # operation, signature, inputs, outputs, weight owner, derivation node, place
 Record = tuple["Op", "Signature", tuple[Tensor, ...], tuple[Tensor, ...], "int | None", "Choice | None", "Span | None"]
+# What is written down: operations, arrows applied again, the name of a definition that begins, None where it ends.
+Event = Union[Record, "Replay", str, None]
 
 
 class Mark:
@@ -48,7 +50,7 @@ class Tape:
     def __init__(
         self,
         inputs: tuple[Tensor, ...],
-        records: list[Record | Replay],
+        records: list[Event],
         owners: list[Signature],
         start: Mark,
         end: Mark,
@@ -107,16 +109,19 @@ class Replay:
         result = self.tape.result
         return self.tensor(result) if isinstance(result, Tensor) else self.tensors(result)
 
-    def written_out(self) -> list[Record | Replay]:
+    def written_out(self) -> list[Event]:
         """The records of the tape with the tensors and weight sets of this application."""
         first = self.tape.start.owners
         values = self.values - self.tape.start.values
-        found: list[Record | Replay] = []
+        found: list[Event] = []
         for record in self.tape.records:
             if isinstance(record, Replay):
                 args = self.tensors(record.args)
                 owners = record.owners - first + self.owners
                 found.append(Replay(record.tape, args, record.values + values, owners, self.origin or record.origin))
+                continue
+            if record is None or isinstance(record, str):
+                found.append(record)
                 continue
             op, signature, inputs, outputs, owner, origin, span = record
             if self.origin is not None:
@@ -127,12 +132,12 @@ class Replay:
         return found
 
 
-def written_out(records: list[Record | Replay]) -> Iterator[Record]:
-    """All records in order, replays written out."""
-    pending: list[Record | Replay] = records[::-1]
+def written_out(events: list[Event]) -> Iterator[Record | str | None]:
+    """All events in order, replays written out."""
+    pending: list[Event] = events[::-1]
     while pending:
-        record = pending.pop()
-        if isinstance(record, Replay):
-            pending.extend(reversed(record.written_out()))
+        event = pending.pop()
+        if isinstance(event, Replay):
+            pending.extend(reversed(event.written_out()))
         else:
-            yield record
+            yield event

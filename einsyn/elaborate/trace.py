@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.elaborate.infeasible import Infeasible
-from einsyn.elaborate.tape import Mark, Record, Replay, Tape, written_out
+from einsyn.elaborate.tape import Event, Mark, Record, Replay, Tape, written_out
 from einsyn.elaborate.values import Tensor
 from einsyn.ir.mismatch import Mismatch
 
@@ -53,8 +53,8 @@ class Trace:
         self.max_params = _bound(limits.max_params)
         self.max_macs = _bound(limits.max_macs)
         self.max_memory = _bound(limits.max_memory)
-        # Records of operations, and of arrows applied again; `written_out` has the operations alone.
-        self.records: list[Record | Replay] = []
+        # What happened, in order; `written_out` has the operations alone.
+        self.records: list[Event] = []
         self.ops = 0
         self.values = 0
         self.params = 0
@@ -121,7 +121,7 @@ class Trace:
         self.params = self.macs = self.state = self.activations = 0
         self.shares += 1
 
-    def leave_region(self) -> list[Record | Replay]:
+    def leave_region(self) -> list[Event]:
         """Go on where the region was entered; returns what was emitted in it."""
         inside = self.records
         (self.records, self.owners, self.sharing, self.params, self.macs, self.state, self.activations) = (
@@ -168,6 +168,12 @@ class Trace:
 
     def written_out(self) -> Iterator[Record]:
         """Every operation in order of emission."""
+        for event in written_out(self.records):
+            if isinstance(event, tuple):
+                yield event
+
+    def events(self) -> Iterator[Record | str | None]:
+        """Every operation in order of emission, and where definitions begin and end around them."""
         return written_out(self.records)
 
     def _too_many_ops(self, origin: Choice | None, span: Span | None) -> Infeasible:

@@ -99,13 +99,17 @@ class Deferred:
 
 
 class Sequence:
-    """The arrow `seq(f, ...)`, or `repeat(n, f)` as one item n times."""
+    """The arrow `seq(f, ...)`, or `repeat(n, f)` as one item n times.
 
-    __slots__ = ("count", "items")
+    `name` is that of the definition or the rule that it is what it denotes, if any.
+    """
 
-    def __init__(self, items: tuple[object, ...], count: int = 1) -> None:
+    __slots__ = ("count", "items", "name")
+
+    def __init__(self, items: tuple[object, ...], count: int = 1, name: str | None = None) -> None:
         self.items = items
         self.count = count
+        self.name = name
 
 
 class Shared:

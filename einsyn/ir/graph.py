@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from einsyn.diagnostics import Span
+    from einsyn.ir.call import Call
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
 
@@ -28,6 +29,7 @@ class Operation:
             that share weights have the same owner.
         path: the derivation node that it came from.
         span: the place in the grammar or definition that wrote it.
+        call: the application of a definition that it is part of, if that is known; no part of what it is.
     """
 
     op: Op
@@ -37,6 +39,7 @@ class Operation:
     owner: int | None
     path: Path
     span: Span | None
+    call: Call | None = field(default=None, compare=False, repr=False)
 
     @property
     def regions(self) -> tuple[Graph, ...]:

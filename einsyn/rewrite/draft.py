@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from einsyn.diagnostics import Span
+    from einsyn.ir.call import Call
     from einsyn.ir.path import Path
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
@@ -25,12 +26,12 @@ class Node:
         outputs: value numbers.
         signature: its types, parameters and costs.
         owner: the weight set, or None.
-        path, span: where it comes from.
+        path, span, call: where it comes from.
         index: where it stands; what uses its results stands behind.
         alive: whether it is still part of the graph.
     """
 
-    __slots__ = ("alive", "index", "inputs", "op", "outputs", "owner", "path", "signature", "span")
+    __slots__ = ("alive", "call", "index", "inputs", "op", "outputs", "owner", "path", "signature", "span")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Node:
         path: Path,
         span: Span | None,
         index: int = 0,
+        call: Call | None = None,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -51,6 +53,7 @@ class Node:
         self.path = path
         self.span = span
         self.index = index
+        self.call = call
         self.alive = True
 
 
@@ -79,7 +82,7 @@ class Draft:
         self._moved: dict[Slot, int] = {}
         self._zero: dict[int, bool] = {}
         for i, o in enumerate(graph.operations):
-            node = Node(o.op, list(o.inputs), o.outputs, o.signature, o.owner, o.path, o.span, i)
+            node = Node(o.op, list(o.inputs), o.outputs, o.signature, o.owner, o.path, o.span, i, o.call)
             self.nodes.append(node)
             self._attach(node)
         self._next_owner = max(self._owned, default=-1) + 1
@@ -253,7 +256,9 @@ class Draft:
         for node in self.nodes:
             used = tuple([number[value] for value in node.inputs])
             given = tuple(numbered(node.outputs))
-            operations.append(Operation(node.op, used, given, node.signature, node.owner, node.path, node.span))
+            operations.append(
+                Operation(node.op, used, given, node.signature, node.owner, node.path, node.span, node.call)
+            )
             if node.owner is not None:
                 for name in (*node.signature.params, *node.signature.buffers):
                     weights[node.owner, name] = self.weight(node, name)
