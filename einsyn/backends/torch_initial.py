@@ -40,5 +40,5 @@ def initialised(param: Param, dtype: str = "f32") -> str:
         return f"nn.init.kaiming_uniform_(torch.empty({shape}{cast}), a=5**0.5)"
     if word == "fan_in_uniform":
         # Without the fan-in of the tensor that it accompanies, its own size stands for it.
-        return f"nn.init.uniform_(torch.empty({shape}{cast}), -{param.shape[0]}**-0.5, {param.shape[0]}**-0.5)"
+        return f"nn.init.uniform_(torch.empty({shape}{cast}), -({param.shape[0]}**-0.5), {param.shape[0]}**-0.5)"
     return f"torch.{word}({shape}{cast})"

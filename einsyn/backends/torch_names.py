@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import keyword
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 CLASS_NAME: Final = "Net"
 TAKEN: Final = frozenset({"self", "torch", "nn", CLASS_NAME})
+# Classes of torch that written source names: another of the same name would confuse people.
+_OF_TORCH: Final = frozenset({"Module", "Parameter", "Sequential"})
 
 
 class LocalNames:
@@ -54,3 +57,19 @@ def argument_names(names: list[str], taken: frozenset[str] = TAKEN) -> list[str]
             chosen += "_"
         found.append(chosen)
     return found
+
+
+def class_name(name: str) -> str:
+    """The name of a rule or a definition as that of a class: `conv_bn` is `ConvBn`."""
+    found = "".join([word[0].upper() + word[1:] for word in _words(name)])
+    return f"{found}Block" if keyword.iskeyword(found) or found in _OF_TORCH else found
+
+
+def attribute_name(name: str) -> str:
+    """The same as that of an attribute, before it gets a number."""
+    return "_".join(_words(name)).lower()
+
+
+def _words(name: str) -> list[str]:
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    return words if words and not words[0][0].isdigit() else ["block", *words]

@@ -83,8 +83,8 @@ class RelativeToAbsolute(Op, name="relative_to_absolute"):
         places, distances = x.size(-2), x.size(-1)
         if places == 1:
             return f"{name}[:]"
-        line = f"{name}.flatten(-2)[..., {places - 1} : -1]"
-        return f"{line}.unflatten(-1, ({places}, {distances - 1}))[..., : {distances - places + 1}]"
+        line = f"{name}.flatten(-2).narrow(-1, {places - 1}, {places * (distances - 1)})"
+        return f"{line}.unflatten(-1, ({places}, {distances - 1})).narrow(-1, 0, {distances - places + 1})"
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """Reshape, Slice, Reshape, Slice."""

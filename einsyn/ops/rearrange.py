@@ -214,14 +214,21 @@ class Rearrange(Op, name="rearrange"):
                            for n in sizes)]
             )  # fmt: skip
 
-        result = name
+        steps: list[str] = []
         if parts is not None:
-            result += f".reshape({shape(parts) or '()'})"
+            steps.append(f".reshape({shape(parts) or '()'})")
         if order is not None:
-            result += f".permute({', '.join(map(str, order))})"
+            steps.append(f".permute({', '.join(map(str, order))})")
         if joined:
-            result += f".reshape({shape(out.sizes) or '()'})"
-        return (name,) if result == name else result
+            steps.append(f".reshape({shape(out.sizes) or '()'})")
+        if not steps:
+            return (name,)
+        if len(steps) < 3:
+            return f"{name}{''.join(steps)}"
+        # One or two are a line; of three each has its own.
+        parted = ctx.assign(f"{name}{steps[0]}")
+        turned = ctx.assign(f"{parted}{steps[1]}")
+        return f"{turned}{steps[2]}"
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """At most a Reshape, a Transpose and a Reshape; -1 stands for an open size."""

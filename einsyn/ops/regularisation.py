@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
@@ -11,12 +11,37 @@ from einsyn.ops.op import Op
 from einsyn.ops.rules import needs_batch, needs_float, needs_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (4, 6, 5))
 OPEN_SEQUENCE = TensorType("f32", ("s", "d"), ("T", 8))
+
+
+# `shape` is the batch and ones: tracers do not tell how many axes a tensor has.
+DROP_PATH: Final = '''
+def drop_path(
+    x: torch.Tensor,
+    shape: tuple[int, ...],
+    p: float,
+    training: bool,
+) -> torch.Tensor:
+    """Each example zero with probability p while training, the others scaled."""
+    if not training:
+        return x
+    return x * nn.functional.dropout(x.new_ones(shape), p)
+'''
+
+DROP_BLOCK: Final = '''
+def drop_block(x: torch.Tensor, p: float, size: int, training: bool) -> torch.Tensor:
+    """Squares of each channel zero while training, each centred on a place with probability p."""
+    if not training:
+        return x
+    centres = (torch.rand_like(x) < p).to(x.dtype)
+    kept = 1 - nn.functional.max_pool2d(centres, size, 1, size // 2)
+    return x * kept * (kept.numel() / kept.sum().clamp(min=1))
+'''
 
 
 class TrainOnly(Op):
@@ -39,6 +64,10 @@ class TrainOnly(Op):
     def onnx(self, ctx: OnnxContext) -> tuple[str, ...]:
         """No node."""
         return (ctx.inputs[0],)
+
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        """The input where nothing is ever dropped."""
+        return (0,) if self.p == 0 else None
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
@@ -67,11 +96,13 @@ class DropPath(TrainOnly, name="drop_path"):
     Source: Huang et al., ECCV 2016 (arXiv:1603.09382); torch.nn.functional.dropout of ones; no ONNX node.
     """
 
+    functions: ClassVar[Mapping[str, str]] = {"drop_path": DROP_PATH}
+
     def torch(self, ctx: TorchContext) -> str:
         """A product with one dropped number for each example."""
         (x,) = ctx.inputs
-        ones = f"{x}.new_ones({x}.shape[0]{', 1' * ctx.types[0].rank})"
-        return f"{x} * nn.functional.dropout({ones}, {self.p!r}) if self.training else {x}"
+        shape = f"({x}.shape[0]{', 1' * ctx.types[0].rank})"
+        return f"drop_path({x}, {shape}, {self.p!r}, self.training)"
 
 
 class DropBlock(TrainOnly, name="drop_block"):
@@ -83,6 +114,7 @@ class DropBlock(TrainOnly, name="drop_block"):
     ONNX node.
     """
 
+    functions: ClassVar[Mapping[str, str]] = {"drop_block": DROP_BLOCK}
     p: float = attr.real(0.1, ge=0, le=1, doc="the part of the places that is dropped")
     size: int = attr.integer(7, ge=1, doc="the side of a square, odd")
 
@@ -97,11 +129,7 @@ class DropBlock(TrainOnly, name="drop_block"):
 
     def torch(self, ctx: TorchContext) -> str:
         """A mask from a maximum over random centres."""
-        (x,) = ctx.inputs
-        centres = f"(torch.rand_like({x}) < {self.p / self.size**2!r}).to({x}.dtype)"
-        dropped = f"nn.functional.max_pool2d({centres}, {self.size}, 1, {self.size // 2})"
-        kept = ctx.assign(f"1 - {dropped} if self.training else {x}")
-        return f"{x} * {kept} * ({kept}.numel() / {kept}.sum().clamp(min=1)) if self.training else {x}"
+        return f"drop_block({ctx.inputs[0]}, {self.p / self.size**2!r}, {self.size}, self.training)"
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from einsyn.backends.torch_source import TorchSource
     from einsyn.ir.graph import Graph
     from einsyn.ops.op import Param
 
@@ -119,7 +120,7 @@ def case_of(
     """
     import torch
 
-    written = write_source(graph)
+    written = flat_source(graph)
     drawn = random_weights(graph, written.keys, seed) | dict(weights or {})
     state = {key: torch.as_tensor(array) for key, array in drawn.items()}
     model = build_onnx(graph, state, written.keys, opset=opset, metadata=metadata)
@@ -127,12 +128,17 @@ def case_of(
     return Case(written.text, model_bytes(model), given, output_shapes(graph, given))
 
 
+def flat_source(graph: Graph) -> TorchSource:
+    """The torch source of a graph as one class: a graph that is read from a file does not know its blocks."""
+    return write_source(graph, blocks=False)
+
+
 def random_weights(graph: Graph, keys: Mapping[tuple[int, str], str], seed: int) -> dict[str, Array]:
     """A number for every parameter and buffer of a graph, of the size that its initialisation has.
 
     Args:
         graph: the network.
-        keys: where they are in the module's state, as `write_source` returns it.
+        keys: where they are in the module's state, as `flat_source` returns it.
         seed: the same seed and key give the same numbers.
     """
     found: dict[str, Array] = {}

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from einsyn.backends.torch_source import write_source
-from einsyn.testing.case import arrays_of, case_of, weight_of
+from einsyn.testing.case import arrays_of, case_of, flat_source, weight_of
 from einsyn.testing.culprit import given_to, part
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Met:
         alone = part(self.graph, operations)
         arrays = (self.values[value] for value in given_to(operations))
         inputs = {name: array for (name, _), array in zip(alone.inputs, arrays, strict=True)}
-        keys = write_source(alone).keys
+        keys = flat_source(alone).keys
         weights = {key: self.weights[slot].copy() for slot, key in keys.items() if slot in self.weights}
         return case_of(alone, self.seed, inputs=inputs, weights=weights)
 
@@ -64,7 +63,7 @@ def run_through(child: Runner, graph: Graph, seed: int, reference: str) -> Met |
     opened = replace(graph, outputs=made)
     try:
         case = case_of(opened, seed)
-        keys = write_source(opened).keys
+        keys = flat_source(opened).keys
     except Exception:  # that it cannot be written is what is being looked at
         return None
     outcome = child.run(case, (reference,))[reference]

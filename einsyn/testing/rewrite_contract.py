@@ -155,13 +155,12 @@ class Weighted(NamedTuple):
 
 def cases(pair: Pair, seed: int = 0) -> tuple[Weighted, Weighted]:
     """Both graphs with the same random weights and inputs."""
-    from einsyn.backends.torch_source import write_source
-    from einsyn.testing.case import case_of, random_weights
+    from einsyn.testing.case import case_of, flat_source, random_weights
 
-    graph, keys = pair.before, write_source(pair.before).keys
+    graph, keys = pair.before, flat_source(pair.before).keys
     arrays = random_weights(graph, keys, seed)
     before = case_of(graph, seed, weights=arrays)
-    new_keys = write_source(pair.after.graph).keys
+    new_keys = flat_source(pair.after.graph).keys
     moved = gathered(pair.after, {slot: arrays[key] for slot, key in keys.items() if key in arrays})
     weights = {new_keys[slot]: array for slot, array in moved.items() if slot in new_keys}
     after = case_of(pair.after.graph, seed, weights=weights, inputs=before.inputs)

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from einsyn.backends.torch_source import write_source
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import EinsynError, FileError
 from einsyn.files import read_text
 from einsyn.ir.parse_text import parse_graph
-from einsyn.testing.case import Case, arrays_of, case_of, input_names, weight_of
+from einsyn.testing.case import Case, arrays_of, case_of, flat_source, input_names, weight_of
 from einsyn.testing.finding import RECORD, Finding
 from einsyn.testing.judge import MEANINGS
 
@@ -87,7 +86,7 @@ def read_case(folder: Path, finding: Finding) -> tuple[Case, Case]:
         data = (folder / "model.onnx").read_bytes()
         stored = arrays_of(data)
         inputs = _read_inputs(folder / "inputs.npz", graph)
-        keys = list(write_source(graph).keys.values())
+        keys = list(flat_source(graph).keys.values())
         weights = {key: array.copy() for key in keys if (array := weight_of(stored, key)) is not None}
         now = case_of(graph, finding.seed, inputs=inputs, weights=weights)
         if input_names(data) != input_names(now.model):
