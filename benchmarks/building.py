@@ -11,6 +11,7 @@ from torch import nn
 
 import einsyn
 from benchmarks.measure import interleaved, ratio
+from einsyn.backends.torch_source import write_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,8 @@ def builder(space: Space, architecture: Architecture) -> Callable[[], nn.Module]
 
 def by_hand(architecture: Architecture) -> Callable[[], nn.Module]:
     """A net with the same layers, written out: the constructor alone, which is what a person would run."""
-    layers = re.findall(r"self\.(\w+) = (nn\..*)", architecture.source())
+    flat = write_source(architecture.rewritten.graph, blocks=False).text
+    layers = re.findall(r"self\.(\w+) = (nn\..*)", flat)
     lines = ["class Hand(nn.Module):", "    def __init__(self):", "        super().__init__()"]
     lines += [f"        self.{name} = {constructor}" for name, constructor in layers]
     scope: dict[str, Any] = {"nn": nn, "torch": torch}

@@ -26,6 +26,8 @@ _NUMBER: Final = re.compile(
 )
 # What numbers in statements are called.
 _WORDS: Final = {"int": "size", "float": "value", "bool": "flag"}
+# Between what makes one block of a row, and how many there are.
+ROW: Final = " * "
 # Beyond so many, arguments are given by name.
 _MOST_POSITIONAL: Final = 4
 
@@ -176,7 +178,7 @@ def _nested(member: Nested) -> list[Part]:
     parts.append(")")
     if count == 1:
         return parts
-    return ["nn.Sequential(*(", *parts, " for _ in range(", Place(str(count), "depth", member.name), ")))"]
+    return [*parts, ROW, Place(str(count), "depth", member.name)]
 
 
 def written_out(lines: Sequence[Sequence[Part]], texts: Sequence[str]) -> list[str]:

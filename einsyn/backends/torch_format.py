@@ -30,8 +30,13 @@ def commented(level: int, code: str, comment: str) -> list[str]:
     above = [f"{_INDENT * level}# {comment}"] if comment else []
     while len(line) > WIDTH and (steps := _steps(code)) is not None:
         first, code = steps
-        above += assignment(level, "", first)
+        above += commented(level, first, "")
         line = f"{_INDENT * level}{code}"
+    targets, _, value = code.partition(" = ")
+    if len(line) > WIDTH and ", " in targets and "(" not in targets:
+        indent = _INDENT * level
+        names = [f"{indent}{_INDENT}{name}," for name in targets.split(", ")]
+        return [*above, f"{indent}(", *names, *_broken(level, f") = {value}", "")]
     return above + assignment(level, "", code)
 
 
@@ -39,6 +44,15 @@ def assignment(level: int, target: str, value: str) -> list[str]:
     """A statement, broken at the commas of its last bracket where it is too long."""
     line = f"{_INDENT * level}{target} = {value}" if target else f"{_INDENT * level}{value}"
     return [line] if len(line) <= WIDTH else _broken(level, line.strip(), "")
+
+
+def row(level: int, target: str, made: str, count: str) -> list[str]:
+    """What makes a sequence of `count` equal modules; `made` is the expression that makes one."""
+    line = f"*({made} for _ in range({count}))"
+    if len(line) + len(_INDENT) * (level + 1) < WIDTH:
+        return assignment(level, target, f"nn.Sequential({line})")
+    lines = [f"{target} = nn.Sequential()", f"for _ in range({count}):"]
+    return [*[f"{_INDENT * level}{each}" for each in lines], *assignment(level + 1, "", f"{target}.append({made})")]
 
 
 def _broken(level: int, code: str, end: str) -> list[str]:
@@ -50,10 +64,6 @@ def _broken(level: int, code: str, end: str) -> list[str]:
     if start is None:
         return [f"{indent}{code}{end}"]
     lines = [f"{indent}{code[: start + 1]}"]
-    loop = _outside_brackets(code[start + 1 : -1], " for ")
-    if loop is not None:
-        element, rest = code[start + 1 : -1][:loop], code[start + 1 : -1][loop + 1 :]
-        return [*lines, *_broken(level + 1, element, ""), *_broken(level + 1, rest, ""), f"{indent}{code[-1]}{end}"]
     for argument in _arguments(code[start + 1 : -1]):
         lines += _broken(level + 1, argument, ",")
     return [*lines, f"{indent}{code[-1]}{end}"]
@@ -72,28 +82,15 @@ def _last_bracket(code: str) -> int | None:
 
 
 def _steps(code: str) -> tuple[str, str] | None:
-    """`x = f(...).g(...)` as `x = f(...)` and `x = x.g(...)`, where nothing in `g(...)` is the old x."""
+    """`x = f(...).g(...)` as `x = f(...)` and `x = x.g(...)`, where nothing in `g(...)` is the old x; `[...]` alike."""
     target, _, value = code.partition(" = ")
     start = _last_bracket(value)
     if not target.isidentifier() or start is None:
         return None
-    dot = value.rfind(".", 0, start)
+    dot = start if value[start] == "[" else value.rfind(".", 0, start)
     if dot < 1 or value[dot - 1] != ")" or re.search(rf"\b{target}\b", value[dot:]):
         return None
     return f"{target} = {value[:dot]}", f"{target} = {target}{value[dot:]}"
-
-
-def _outside_brackets(code: str, text: str) -> int | None:
-    """Where a text is in code, outside all brackets."""
-    depth = 0
-    for at, character in _outside_strings(code):
-        if character in _OPENING:
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif depth == 0 and code.startswith(text, at):
-            return at
-    return None
 
 
 def _arguments(code: str) -> list[str]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from einsyn.backends.torch_blocks import Block, blocks_of
 from einsyn.backends.torch_body import Nested, Slot, body_of
-from einsyn.backends.torch_classes import Instance, Written, as_classes, comment_of, parts_of, written_out
-from einsyn.backends.torch_format import assignment, commented, definition
+from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, parts_of, written_out
+from einsyn.backends.torch_format import assignment, commented, definition, row
 from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_names import CLASS_NAME, TAKEN, argument_names, attribute_name, class_name
 from einsyn.diagnostics import printable
@@ -107,13 +107,20 @@ def _class(written: Written) -> list[str]:
         texts = [member.value for member in body.members if not isinstance(member, Nested)]
         texts += [statement.code for statement in body.statements]
     count = len(body.members)
+    buffers = [member.name for member in body.members if not isinstance(member, Nested) and member.kind == "buffer"]
+    if buffers:
+        # Else type checkers take what is registered for a tensor or a module.
+        lines += [*[f"    {name}: torch.Tensor" for name in buffers], ""]
     if body.members:
         given = [f"{p.name}: {p.kind}" + ("" if p.default is None else f" = {p.default}") for p in parameters]
         lines += definition("__init__", given, "None")
         lines.append("        super().__init__()")
         lines += [f"        self.{p.name} = {p.name}" for p in parameters if p.stored]
         for member, text in zip(body.members, texts, strict=False):
-            if isinstance(member, Nested) or member.kind == "layer":
+            if isinstance(member, Nested) and len(member.instances) > 1:
+                made, _, number = text.rpartition(ROW)
+                lines += row(2, f"self.{member.name}", made, number)
+            elif isinstance(member, Nested) or member.kind == "layer":
                 lines += assignment(2, f"self.{member.name}", text)
             elif member.kind == "parameter":
                 lines += assignment(2, f"self.{member.name}", f"nn.Parameter({text})")

@@ -151,7 +151,7 @@ class Attention(Op, name="attention"):
         seen = ctx.assign(f"{q}.new_ones(({size}, {size}), dtype=torch.bool){far}{near}")
         if not bias:
             return f", attn_mask={seen}"
-        return f", attn_mask={bias[0]}.masked_fill(~{seen}, float('-inf'))"
+        return f', attn_mask={bias[0]}.masked_fill(~{seen}, float("-inf"))'
 
     def onnx(self, ctx: OnnxContext) -> str:
         """Matrix products and a softmax; a constant hides keys."""

@@ -81,14 +81,16 @@ class LinearAttention(Op, name="linear_attention"):
         if self.gated:
             passed = ctx.assign(f"{gates[0]}.clamp({SMALLEST}, 1).log().cumsum(-2)")
             seen = ctx.assign(self._seen(ctx, q))
-            hidden = f"masked_fill(~{seen}.unsqueeze(-1), float('-inf'))"
-            decay = ctx.assign(f"({passed}.unsqueeze(-2) - {passed}.unsqueeze(-3)).{hidden}.exp()")
+            decay = ctx.assign(f"{passed}.unsqueeze(-2) - {passed}.unsqueeze(-3)")
+            # The same name, so that the differences are not kept.
+            ctx.statement(f'{decay} = {decay}.masked_fill(~{seen}.unsqueeze(-1), float("-inf")).exp()')
             weights = ctx.assign(f"(({decay} * {k}.unsqueeze(-3)) @ {q}.unsqueeze(-1)).squeeze(-1)")
             mixed = f"{weights} @ {v}"
         else:
             q, k = (ctx.assign(f"nn.functional.elu({x}) + 1") for x in (q, k))
             if self.causal:
-                weights = ctx.assign(f"({q} @ {k}.transpose(-1, -2)) * {self._seen(ctx, q)}")
+                seen = ctx.assign(self._seen(ctx, q))
+                weights = ctx.assign(f"({q} @ {k}.transpose(-1, -2)) * {seen}")
                 mixed = f"{weights} @ {v} / ({weights}.sum(-1, keepdim=True) + {SMALLEST})"
             else:
                 total = ctx.assign(f"({q} * {k}.sum(-2, keepdim=True)).sum(-1, keepdim=True)")

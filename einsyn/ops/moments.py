@@ -20,7 +20,13 @@ OPEN_IMAGE = TensorType("f32", ("c", "h", "w"), (4, "H", "W"))
 SIGNAL = TensorType("f32", ("c", "l"), (6, 7))
 
 BATCH_MEAN: Final = '''\
-def batch_mean(x, dims, running, momentum, training):
+def batch_mean(
+    x: torch.Tensor,
+    dims: tuple[int, ...],
+    running: torch.Tensor,
+    momentum: float,
+    training: bool,
+) -> torch.Tensor:
     """The mean over dims while training, when `running` moves towards it; `running` afterwards."""
     if not training:
         return running
@@ -29,7 +35,13 @@ def batch_mean(x, dims, running, momentum, training):
     return mean
 '''
 BATCH_VAR: Final = '''\
-def batch_var(x, dims, running, momentum, training):
+def batch_var(
+    x: torch.Tensor,
+    dims: tuple[int, ...],
+    running: torch.Tensor,
+    momentum: float,
+    training: bool,
+) -> torch.Tensor:
     """The variance over dims while training, when `running` moves towards the unbiased one; `running` afterwards."""
     if not training:
         return running

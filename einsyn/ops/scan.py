@@ -150,7 +150,7 @@ class Scan(Op, name="scan"):
             for x, t in zip(states, ctx.types, strict=False)
         ]
         stacked = ctx.outputs[self.states :]
-        lists = [ctx.assign("[]") for _ in stacked]
+        lists = [ctx.assign("list[torch.Tensor]()") for _ in stacked]
         first = dim(types[0], types[0].axis(self.axis))
         length = types[0].sizes[types[0].axis(self.axis)]
         count = f"{sequences[0]}.shape[{first}]" if isinstance(length, str) else length

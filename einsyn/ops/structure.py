@@ -140,10 +140,9 @@ class Group(Op, name="group"):
         return zeros[0]
 
     def torch(self, ctx: TorchContext) -> str:
-        """A call of `split`; one part is a split as well."""
+        """A call of `chunk`; one part is a chunk as well."""
         (x,) = ctx.types
-        part = x.size(self.axis) // self.n
-        call = f"{ctx.inputs[0]}.split({part}, dim={dim(x, x.axis(self.axis))})"
+        call = f"{ctx.inputs[0]}.chunk({self.n}, dim={dim(x, x.axis(self.axis))})"
         return f"{call}[0]" if self.n == 1 else call
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
@@ -189,9 +188,9 @@ class Split(Op, name="split"):
         return tuple(x.resized(index, n) for n in self.sizes)
 
     def torch(self, ctx: TorchContext) -> str:
-        """A call of `split`; one part is a split as well."""
+        """A call of `split_with_sizes`; one part is a split as well."""
         (x,) = ctx.types
-        call = f"{ctx.inputs[0]}.split({list(self.sizes)}, dim={dim(x, x.axis(self.axis))})"
+        call = f"{ctx.inputs[0]}.split_with_sizes({list(self.sizes)}, dim={dim(x, x.axis(self.axis))})"
         return f"{call}[0]" if len(self.sizes) == 1 else call
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
