@@ -16,7 +16,7 @@ from einsyn.elaborate.values import Tensor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from einsyn.elaborate.tape import Record, Tape
+    from einsyn.elaborate.tape import Event, Tape
     from einsyn.ir.graph import Graph
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
@@ -253,7 +253,7 @@ def terms_of_graph(graph: Graph) -> Terms:
     return terms
 
 
-def terms_of_trace(inputs: Sequence[Tensor], records: Iterable[Record | Replay], outputs: Sequence[Tensor]) -> Terms:
+def terms_of_trace(inputs: Sequence[Tensor], records: Iterable[Event], outputs: Sequence[Tensor]) -> Terms:
     """The terms of what an elaboration emitted; those of the graph that could be built of it, without building it.
 
     Args:
@@ -323,11 +323,11 @@ def _is_chain(tape: Tape, steps: Sequence[_Step]) -> bool:
 _Step = tuple["Kind | Any", Any, tuple[int, ...], "int | None"]
 
 
-def _steps(records: Iterable[Record | Replay]) -> Iterator[_Step]:
+def _steps(records: Iterable[Event]) -> Iterator[_Step]:
     for record in records:
         if isinstance(record, Replay):
             yield None, record, (), None
-        else:
+        elif isinstance(record, tuple):
             op, signature, used, made, owner, _, _ = record
             # An operation has one signature for the same types, so that it need not be looked up by these.
             known = _BY_SIGNATURE.get(id(signature))

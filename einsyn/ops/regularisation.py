@@ -65,10 +65,6 @@ class TrainOnly(Op):
         """No node."""
         return (ctx.inputs[0],)
 
-    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
-        """The input where nothing is ever dropped."""
-        return (0,) if self.p == 0 else None
-
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
         """An image, a sequence, a probability, none."""
