@@ -60,12 +60,14 @@ class Statement(NamedTuple):
         code: without a comment.
         types: of what it computes, for the comment.
         unused: whether nobody uses that.
+        deleted: names that it deletes; nothing else is done then.
     """
 
     indent: int
     code: str
     types: tuple[TensorType, ...] = ()
     unused: bool = False
+    deleted: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -201,6 +203,10 @@ class _Writer:
         """Write a statement."""
         self.body.statements.append(Statement(self.indent, text, types, unused))
 
+    def delete(self, names: Sequence[str]) -> None:
+        """Write that local variables are not needed any more."""
+        self.body.statements.append(Statement(self.indent, f"del {', '.join(names)}", deleted=tuple(names)))
+
     def region(self, owner: int | None, graph: Graph, inputs: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         """Write a region's operations; returns the names of its outputs, and all local names that it still holds."""
         inner = _Writer(graph, graph.operations, graph.outputs, self.body, self.locals, self, owner)
@@ -271,7 +277,7 @@ class _Writer:
 
     def _forget(self, dying: list[str]) -> None:
         if dying:
-            self.line(f"del {', '.join(dying)}")
+            self.delete(dying)
         for name in dying:
             self._pending.pop(name, None)
             self.locals.give_back(name)
@@ -405,7 +411,7 @@ class _Context:
         yield
         held = self._held.pop()
         if held:
-            writer.line(f"del {', '.join(held)}")
+            writer.delete(held)
             for name in held:
                 writer.locals.give_back(name)
         writer.indent -= 1

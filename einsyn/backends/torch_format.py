@@ -32,8 +32,8 @@ def commented(level: int, code: str, comment: str) -> list[str]:
         first, code = steps
         above += commented(level, first, "")
         line = f"{_INDENT * level}{code}"
-    targets, _, value = code.partition(" = ")
-    if len(line) > WIDTH and ", " in targets and "(" not in targets:
+    targets, assigned, value = code.partition(" = ")
+    if len(line) > WIDTH and assigned and ", " in targets and "(" not in targets:
         indent = _INDENT * level
         names = [f"{indent}{_INDENT}{name}," for name in targets.split(", ")]
         return [*above, f"{indent}(", *names, *_broken(level, f") = {value}", "")]
@@ -44,6 +44,17 @@ def assignment(level: int, target: str, value: str) -> list[str]:
     """A statement, broken at the commas of its last bracket where it is too long."""
     line = f"{_INDENT * level}{target} = {value}" if target else f"{_INDENT * level}{value}"
     return [line] if len(line) <= WIDTH else _broken(level, line.strip(), "")
+
+
+def deletion(level: int, names: Sequence[str]) -> list[str]:
+    """Statements that delete local variables, as many in each as fit."""
+    lines: list[str] = []
+    for name in names:
+        if lines and len(lines[-1]) + len(name) + 2 <= WIDTH:
+            lines[-1] += f", {name}"
+        else:
+            lines.append(f"{_INDENT * level}del {name}")
+    return lines
 
 
 def row(level: int, target: str, made: str, count: str) -> list[str]:

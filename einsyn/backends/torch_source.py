@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.backends.torch_blocks import Block, blocks_of
 from einsyn.backends.torch_body import Nested, Slot, body_of
 from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, parts_of, written_out
-from einsyn.backends.torch_format import assignment, commented, definition, row
+from einsyn.backends.torch_format import assignment, commented, definition, deletion, row
 from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_names import CLASS_NAME, TAKEN, argument_names, attribute_name, class_name
 from einsyn.diagnostics import printable
@@ -130,6 +130,9 @@ def _class(written: Written) -> list[str]:
     returned = "torch.Tensor" if len(body.results) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(body.results))}]"
     lines += definition("forward", [f"{name}: torch.Tensor" for name in body.arguments], returned)
     for i, (statement, text) in enumerate(zip(body.statements, texts[count:], strict=True)):
+        if statement.deleted:
+            lines += deletion(2 + statement.indent, statement.deleted)
+            continue
         comment = written.shown[i] if written.shown else comment_of((statement,))
         lines += commented(2 + statement.indent, text, comment)
     lines.append(f"        return {', '.join(body.results)}")

@@ -34,12 +34,9 @@ def build_graph(
     operations: list[Operation] = []
     call: Call | None = None
     for event in events:
-        if event is None:
-            assert call is not None  # ends are as many as beginnings
-            call = call.parent
-            continue
-        if isinstance(event, str):
-            call = Call(event, call)
+        if not isinstance(event, tuple):
+            # A definition begins, or the one that began last ends.
+            call = Call(event, call) if event is not None else call and call.parent
             continue
         op, signature, used, made, owner, origin, span = event
         for t in made:

@@ -115,20 +115,19 @@ class Replay:
         values = self.values - self.tape.start.values
         found: list[Event] = []
         for record in self.tape.records:
-            if isinstance(record, Replay):
+            if isinstance(record, tuple):
+                op, signature, inputs, outputs, owner, origin, span = record
+                if self.origin is not None:
+                    origin = self.origin
+                if owner is not None:
+                    owner = owner - first + self.owners
+                found.append((op, signature, self.tensors(inputs), self.tensors(outputs), owner, origin, span))
+            elif isinstance(record, Replay):
                 args = self.tensors(record.args)
                 owners = record.owners - first + self.owners
                 found.append(Replay(record.tape, args, record.values + values, owners, self.origin or record.origin))
-                continue
-            if record is None or isinstance(record, str):
+            else:
                 found.append(record)
-                continue
-            op, signature, inputs, outputs, owner, origin, span = record
-            if self.origin is not None:
-                origin = self.origin
-            if owner is not None:
-                owner = owner - first + self.owners
-            found.append((op, signature, self.tensors(inputs), self.tensors(outputs), owner, origin, span))
         return found
 
 
