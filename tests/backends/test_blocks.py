@@ -64,6 +64,17 @@ def test_reviewed(space: str, name: str) -> None:
     assert len(text.splitlines()) < 120
 
 
+@pytest.mark.slow
+def test_a_strict_type_checker_finds_nothing(tmp_path: Path) -> None:
+    """Networks of layers that torch declares types for; `Tensor.unflatten`, for one, says nothing of its result."""
+    for space, name in (*REVIEWED, ("lm", "gpt2"), ("unet", "unet"), ("repvgg", "repvgg_a0"), ("mlp", "mixer_b16_224")):
+        (tmp_path / f"{name}.py").write_text(einsyn.load(space).ref(name).source(), "utf-8")
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}', "utf-8")
+    command = [sys.executable, "-m", "pyright", "--project", str(tmp_path), "--pythonpath", sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def flat_state(module: nn.Module, source: TorchSource, flat: TorchSource) -> dict[str, torch.Tensor]:
     """The state of a module by the keys that it has where everything is one class."""
     state = module.state_dict()
