@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from small_spaces import IMAGE, net
 
 import einsyn
-from einsyn import Architecture, FileError, WeightsError
+from einsyn import Architecture, BackendError, FileError, WeightsError
 from einsyn.forms import Rewriting
 from einsyn.weights.file import read_facts, read_weights
 
@@ -216,3 +217,13 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(cell: Architecture,
         cell.save_weights(file, torch.nn.Linear(2, 2))
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_without_the_package_it_is_said(cell: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "net.safetensors"
+    cell.save_weights(file)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(BackendError, match="B001"):
+        cell.module(weights=file)
+    with pytest.raises(BackendError, match="B001"):
+        cell.save_weights(file)
