@@ -8,101 +8,22 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from einsyn.backends.torch_blocks import Block
 from einsyn.backends.torch_initial import DTYPES, initialised
+from einsyn.backends.torch_members import Body, Member, Nested, Slot, Statement
 from einsyn.backends.torch_names import LocalNames
 from einsyn.backends.torch_overwriting import overwritable
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from einsyn.backends.torch_classes import Instance
     from einsyn.ir.graph import Graph, Operation
     from einsyn.ir.types import TensorType
-
-# What weights are indexed with: the weight set and the name of a parameter or buffer in it.
-Slot = tuple[int, str]
-
-UNUSED: Final = "unused"
-
-
-class Member(NamedTuple):
-    """What a module owns under one name.
-
-    Args:
-        name: the attribute.
-        kind: a layer, a bare parameter, or a buffer.
-        value: the expression that makes it.
-    """
-
-    name: str
-    kind: Literal["layer", "parameter", "buffer"]
-    value: str
-
-
-class Nested(NamedTuple):
-    """A block that a module owns, or several equal ones that are applied one after the other."""
-
-    name: str
-    instances: tuple[Instance, ...]
-
-
-class Statement(NamedTuple):
-    """A line of `forward`.
-
-    Args:
-        indent: levels below those of the method.
-        code: without a comment.
-        types: of what it computes, for the comment.
-        unused: whether nobody uses that.
-        deleted: names that it deletes; nothing else is done then.
-    """
-
-    indent: int
-    code: str
-    types: tuple[TensorType, ...] = ()
-    unused: bool = False
-    deleted: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Body:
-    """What a class does.
-
-    Args:
-        members: what it owns, in the order of execution.
-        statements: what `forward` does.
-        arguments: what `forward` takes.
-        results: what it returns.
-        keys: where its own weights are in its `state_dict`.
-        inputs, outputs: the types of what it takes and returns.
-    """
-
-    arguments: list[str]
-    members: list[Member | Nested] = field(default_factory=list["Member | Nested"])
-    statements: list[Statement] = field(default_factory=list[Statement])
-    results: list[str] = field(default_factory=list[str])
-    keys: dict[Slot, str] = field(default_factory=dict[Slot, str])
-    inputs: tuple[TensorType, ...] = ()
-    outputs: tuple[TensorType, ...] = ()
-
-    def all_keys(self) -> Iterator[tuple[Slot, str]]:
-        """Where the weights of it and of all blocks inside are."""
-        pending: list[tuple[str, Body]] = [("", self)]
-        while pending:
-            prefix, body = pending.pop()
-            for slot, key in body.keys.items():
-                yield slot, f"{prefix}{key}"
-            for member in body.members:
-                if isinstance(member, Nested):
-                    for i, instance in enumerate(member.instances):
-                        within = f"{member.name}.{i}." if len(member.instances) > 1 else f"{member.name}."
-                        pending.append((f"{prefix}{within}", instance.body))
 
 
 def body_of(

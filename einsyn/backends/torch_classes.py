@@ -11,13 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from einsyn.backends.torch_body import Body, Nested
 from einsyn.backends.torch_layers import LAYERS, SIZES, taken_apart
+from einsyn.backends.torch_members import Body, Nested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from einsyn.backends.torch_body import Member, Statement
+    from einsyn.backends.torch_members import Member, Statement
     from einsyn.ir.types import TensorType
 
 # A string, which is left alone, or a number or a truth value on its own.

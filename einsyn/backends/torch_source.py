@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from einsyn.backends.torch_blocks import Block, blocks_of
-from einsyn.backends.torch_body import Nested, Slot, body_of
+from einsyn.backends.torch_body import body_of
 from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, parts_of, written_out
 from einsyn.backends.torch_format import assignment, commented, definition, deletion, row
 from einsyn.backends.torch_functions import functions_of
+from einsyn.backends.torch_members import Nested, Slot
 from einsyn.backends.torch_names import CLASS_NAME, TAKEN, argument_names, attribute_name, class_name
 from einsyn.diagnostics import printable
 
