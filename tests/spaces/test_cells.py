@@ -13,6 +13,7 @@ from torch.nn import functional
 
 import einsyn
 from einsyn import Architecture
+from einsyn.backends.torch_source import write_source
 
 
 def fractal(columns: int) -> Architecture:
@@ -187,9 +188,12 @@ def evonorm_s0(x: Tensor, w: Weights, mean: Tensor, var: Tensor) -> Tensor:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("formula", [batchnorm_relu, swish, evonorm_b0, evonorm_s0])
 def test_formulas_are_those_of_their_papers(formula: Callable[..., Tensor], training: bool) -> None:
-    module = einsyn.load("normact").ref(formula.__name__).module(seed=1)
+    architecture = einsyn.load("normact").ref(formula.__name__)
+    module, form = architecture.module(seed=1), architecture.form()
     generator = torch.Generator().manual_seed(4)
-    state = module.state_dict()
+    # By the names that weights have where everything is one class.
+    flat, nested = write_source(form.rewritten.graph, blocks=False).keys, module.state_dict()
+    state = {key: nested[form.torch.keys[slot]] for slot, key in flat.items()}
     for name, t in state.items():
         if name.startswith("weight"):  # learned numbers of the formula, in the order in which it names them
             t.normal_(0.5, 0.5, generator=generator)
