@@ -87,7 +87,7 @@ def _last_bracket(code: str) -> int | None:
     for at, character in _outside_strings(code):
         if character in _OPENING:
             stack.append(at)
-        elif character in ")]}":
+        elif character in ")]}" and stack:  # what comes after several targets begins with the bracket that ends them
             closed = stack.pop()
     return closed if closed is not None and code[-1] in ")]}" and closed < len(code) - 2 else None
 

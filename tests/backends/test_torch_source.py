@@ -12,6 +12,7 @@ import torch
 from small_graphs import Builder, single
 from small_nets import branches, classifier, deep, language_model
 
+from einsyn.backends.torch_format import commented
 from einsyn.backends.torch_initial import initialised
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_names import argument_names
@@ -218,3 +219,13 @@ def test_layers_start_as_declared() -> None:
         weight = build_module(write_source(graph)).state_dict()[f"{name}1.weight"]
         bound = weight[0].numel() ** -0.5
         assert 0.98 * bound < weight.abs().max().item() <= bound
+
+
+def test_many_targets_and_a_long_value_are_broken_both() -> None:
+    targets = [f"x{i}" for i in range(29)]
+    sizes = ["128"] * len(targets)
+    code = f"{', '.join(targets)} = x.split_with_sizes([{', '.join(sizes)}], dim=1)"
+    lines = commented(1, code, "shapes")
+    assert max(map(len, lines)) <= 88
+    (statement,) = ast.parse("if True:\n" + "\n".join(lines)).body[0].body  # type: ignore[attr-defined]
+    assert ast.unparse(statement) == ast.unparse(ast.parse(code))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
 import einsyn
+from einsyn.architecture import Architecture
 
 
 def fill(module: nn.Module, seed: int) -> None:
@@ -38,11 +41,21 @@ def reference(space: str, name: str) -> nn.Module:
     return module
 
 
-def copy_weights(source: nn.Module, target: nn.Module, bare: tuple[str, ...] = ()) -> None:
-    """Copy in order of definition; `bare` are names of parameters that belong to no layer, copied among themselves."""
-    given = list(source.named_parameters())
-    alone = [p for name, p in given if "." not in name]
-    layers = [p for name, p in given if "." in name]
+def copy_weights(
+    source: nn.Module, target: nn.Module, bare: tuple[str, ...] = (), order: Iterable[str] | None = None
+) -> None:
+    """Copy in order of definition; `bare` are names of parameters that belong to no layer, copied among themselves.
+
+    Args:
+        order: the names of the source's parameters in the order of definition, where blocks of it own parameters that
+            belong to no layer: torch lists a block's own ones before those of its layers.
+    """
+    parameters = dict(source.named_parameters())
+    layers: list[nn.Parameter] = []
+    alone: list[nn.Parameter] = []
+    for name in parameters if order is None else order:
+        owner = source.get_submodule(name.rpartition(".")[0])
+        (layers if type(owner).__module__.startswith("torch.nn") else alone).append(parameters[name])
     taken = list(target.named_parameters())
     own = [p for name, p in taken if name.rpartition(".")[2] in bare]
     rest = [p for name, p in taken if name.rpartition(".")[2] not in bare]
@@ -51,6 +64,14 @@ def copy_weights(source: nn.Module, target: nn.Module, bare: tuple[str, ...] = (
     with torch.no_grad():
         for a, b in zip((*alone, *layers), (*own, *rest), strict=True):
             b.copy_(a)
+
+
+def in_order(architecture: Architecture) -> list[str]:
+    """The names of a module's parameters in the order in which the architecture defines them."""
+    keys = architecture.form("exact").keys()
+    parameters = {name for name, _ in architecture.module().named_parameters()}
+    ordered = dict.fromkeys(keys[slot] for slot in sorted(keys, key=lambda slot: slot[0]))
+    return [key for key in ordered if key in parameters]
 
 
 def compare(source: nn.Module, target: nn.Module, x: torch.Tensor) -> None:

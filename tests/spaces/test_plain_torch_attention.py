@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from plain_torch import compare, copy_weights, reference
+from plain_torch import compare, copy_weights, in_order, reference
 from torch import nn
 
+import einsyn
 from benchmarks.comparators.tokens import Mlp
 
 IMAGE = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -94,7 +95,8 @@ class Swin(nn.Module):
 
 def test_swin() -> None:
     source, plain = reference("hybrid", "swin_tiny_patch4_window7_224"), Swin()
-    copy_weights(source, plain, ("table",))
+    swin = einsyn.load("hybrid").ref("swin_tiny_patch4_window7_224")
+    copy_weights(source, plain, ("table",), in_order(swin))
     compare(source, plain, IMAGE[:1])
 
 
