@@ -43,7 +43,9 @@ def hunt(name: str, seconds: float) -> dict[str, Any]:
         if name != CONTROL:
             env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
             command = ["git", "apply", str(HERE / f"{name}.patch")]
-            subprocess.run(command, cwd=copy, env={**env, "GIT_CEILING_DIRECTORIES": str(copy.parent)}, check=True)
+            env["GIT_CEILING_DIRECTORIES"] = str(copy.parent)
+            if subprocess.run(command, cwd=copy, env=env, check=False).returncode:
+                return {"found": False, "says": "the patch does not apply"}
         command = [sys.executable, str(HERE / "finder.py"), "--seconds", str(seconds)]
         env = {**os.environ, "PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1"}
         try:
