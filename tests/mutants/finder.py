@@ -30,7 +30,8 @@ from einsyn.testing.space_contract import check_graph, check_module, check_rewri
 
 # Operations whose results torch and ONNX may round to very different numbers when they are chained.
 UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
-# Draws from one space before the next has its turn; all that there is, of the networks of one operation.
+# Draws from one space at first, and later before the next has its turn; of the networks of one operation all.
+FEW = 15
 ROUND = 40
 ALL = 10_000
 # Productions of a network of one operation.
@@ -153,14 +154,17 @@ def of_random_spaces(draw: st.DrawFn) -> Net:
 def sources() -> Iterator[tuple[st.SearchStrategy[Net], int]]:
     """Where networks come from and how many at once, in the order of their turns.
 
-    First each operation by itself, in every setting that its examples have: that costs little and leaves nothing to
-    shrink. Then every second turn is that of chains of any operations.
+    After a few of each space every operation by itself, in every setting that its examples have: that costs little and
+    leaves nothing to shrink. Then every second turn is that of chains of any operations.
     """
+    shipped = [architectures(name, profile="test", max_size=24) for name in ("nasbench201", "einspace")]
+    others = [*shipped, of_random_spaces()]
+    for other in others:
+        yield other, FEW
     every_op = loaded(every_op_space(), max_memory=2**20)
     yield small_architectures(every_op, max_size=ONE_OPERATION), ALL
     chains = architectures(every_op, max_size=14, require=lambda a: not UNSTEADY & set(a.ops))
-    shipped = [architectures(name, profile="test", max_size=24) for name in ("einspace", "nasbench201")]
-    for other in cycle([of_random_spaces(), *shipped]):
+    for other in cycle(others[::-1]):
         yield other, ROUND
         yield chains, ROUND
 
