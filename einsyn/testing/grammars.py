@@ -20,7 +20,7 @@ INPUTS: Final = ("f32[B, s:6, d:8]", "f32[B, c:4, h:6, w:6]", "f32[B, c:4, l:12]
 # What an alternative may denote: without children, with a width, with one or two children, with options or a list.
 _LEAVES: Final = ("identity", "relu", "tanh", "softmax", "positional_encoding", "sigmoid", "norm", "squeezed", "scaled")
 _SIZED: Final = ("linear", "wide", "conv1")
-_BRANCHED: Final = {1: ("residual", "twice", "tied", "turned"), 2: ("seq", "plus_", "gated", "joined")}
+_BRANCHED: Final = {1: ("residual", "twice", "tied", "turned", "cut"), 2: ("seq", "plus_", "gated", "joined")}
 _DEFINITIONS: Final = """\
 //@ define norm()(x) = if has_axis(x, "c") then batch_norm(x) else layer_norm(x)
 //@ define squeezed()(x) = x * sigmoid(mean(-1, keep=true)(x))
@@ -29,6 +29,10 @@ _DEFINITIONS: Final = """\
 //@ define conv1(w)(x) = if has_axis(x, "c") then conv(w, 3)(x) else linear(w)(x)
 //@ define twice(f)(x) = f(f(x))
 //@ define tied(f)(x) { g = shared(f) return g(g(x)) }
+//@ define cut(f)(x) {
+//@   y = f(x)
+//@   return add(y, zero(y), y)
+//@ }
 //@ define turned(f)(x) = if kind_of(x) == "sequence" then permute(2, 1)(f(permute(2, 1)(x))) else f(x)
 //@ define plus_(a, b)(x) = a(x) + b(x)
 //@ define gated(a, b)(x) = a(x) * sigmoid(b(x))
