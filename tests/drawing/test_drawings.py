@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 from html_page import Page
+from said import Said
 
 import einsyn
-from einsyn.cli.main import run
 from einsyn.derivation.tree import Derivation
 from einsyn.drawing.architecture import html, svg
 from einsyn.drawing.graph import shape_shown
@@ -135,20 +135,6 @@ def test_shapes_and_numbers_are_short() -> None:
     assert shape_shown(einsyn.load("lm").inputs[0][1]).startswith("i64 ")
     assert [short_number(n) for n in (7, 999, 999.6, 25_557_032, 4.1e9)] == ["7", "999", "1k", "25.6M", "4.1G"]
     assert text_width("\u4e2d", 10) == 2 * text_width("a", 10)
-
-
-class Said:
-    """Runs a command line and keeps what it said."""
-
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capfd = capfd
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        self._capfd.readouterr()
-        status = run(list(arguments))
-        self.out, self.err = self._capfd.readouterr()
-        return status
 
 
 @pytest.fixture

@@ -10,30 +10,16 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from said import Said
 from small_runs import write_space
 
 import einsyn
-from einsyn.cli.main import run
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_space(tmp_path)
-
-
-class Said:
-    """Runs a command line and keeps what it said."""
-
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capfd = capfd
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        self._capfd.readouterr()
-        status = run(list(arguments))
-        self.out, self.err = self._capfd.readouterr()
-        return status
 
 
 @pytest.fixture
