@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from einsyn.ir.types import TensorType
@@ -53,7 +54,7 @@ def batch_var(
 '''
 
 
-class GroupMoment(Op):
+class GroupMoment(Op, ABC):
     """A moment of each group of channels over its channels and places, given to every channel of the group."""
 
     groups: int = attr.integer(ge=1, doc="equal parts of the channels")
@@ -83,9 +84,9 @@ class GroupMoment(Op):
         each = ctx.node("Expand", [self.moment(ctx, rows), ctx.integers([1, 1, channels // self.groups])])
         return ctx.node("Reshape", [each, ctx.integers([0, channels, *(1 for _ in x.axes[1:])])])
 
+    @abstractmethod
     def moment(self, ctx: OnnxContext, rows: str) -> str:
         """Emit the moment of the last of three axes, which stays with size 1."""
-        raise NotImplementedError(f"{type(self).__name__} has no ONNX lowering")  # a subclass must
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:

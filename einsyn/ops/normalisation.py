@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from einsyn.ir.mismatch import Mismatch
@@ -182,15 +183,15 @@ class RmsNorm(Op, name="rms_norm"):
         yield cls.configure(affine=False), (TensorType("f32", ("d",), (9,)),)
 
 
-class OverGroups(Op):
+class OverGroups(Op, ABC):
     """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over groups of channels and all places."""
 
     eps: float
     affine: bool
 
+    @abstractmethod
     def count(self, x: TensorType) -> int:
         """The number of groups."""
-        raise NotImplementedError(f"{type(self).__name__} does not say its groups")  # a subclass must
 
     def infer(self, *types: TensorType) -> TensorType:
         """The type of the input."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import BackendError
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import BYTES, TensorType
 from einsyn.ops.attributes import MISSING, Attribute
@@ -109,6 +111,10 @@ class Op:
             return  # an abstract family of operations
         if name in OPS:
             raise ValueError(f"operation {name!r} is already registered, by {OPS[name].__qualname__}")
+        if cls.infer is Op.infer:
+            raise ValueError(f"operation {name!r} declares no type rule, the method `infer(self, *types)`")
+        if cls.region_count and cls.with_regions is Op.with_regions:
+            raise ValueError(f"operation {name!r} owns graphs and has no method `with_regions(self, *regions)`")
         found: dict[str, Attribute] = {}
         for base in reversed(cls.__mro__):
             for key, value in vars(base).items():
@@ -281,7 +287,8 @@ class Op:
 
     def with_regions(self, *regions: Graph) -> Op:
         """This operation with the graphs that it owns, as many as `region_count`."""
-        raise NotImplementedError(f"{type(self).__name__} owns no graphs")  # what has a `region_count` must
+        assert not regions, "only what has a `region_count` is given any"
+        return self
 
     def check_arity(self, count: int) -> None:
         """Raise T001 unless the operation takes `count` tensors."""
@@ -296,7 +303,7 @@ class Op:
 
     def infer(self, *types: TensorType) -> TensorType | tuple[TensorType, ...]:
         """Output types for these input types; raise Mismatch where the operation does not apply."""
-        raise NotImplementedError(f"{type(self).__name__} declares no type rule")  # a subclass must
+        raise NotImplementedError(f"{type(self).__name__} declares no type rule")  # registration demands one
 
     def params(self, *types: TensorType) -> Mapping[str, Param]:
         """Learned tensors by name; the names are the keys of the torch layer's `state_dict`."""
@@ -326,11 +333,16 @@ class Op:
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A Python expression for the outputs, or a tuple of names for outputs that are inputs."""
-        raise NotImplementedError(f"{type(self).__name__} has no torch lowering")  # a subclass must
+        raise self._without("torch")
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """Emit nodes through `ctx` and return the names of the outputs."""
-        raise NotImplementedError(f"{type(self).__name__} has no ONNX lowering")  # a subclass must
+        raise self._without("onnx")
+
+    def _without(self, backend: str) -> BackendError:
+        """That there is no lowering for a backend."""
+        hint = f"{type(self).__qualname__} needs a method `{backend}(self, ctx)`"
+        return BackendError(Diagnostic("B003", f"`{self.name}` has no lowering to {backend}", hint=hint))
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.ir.mismatch import Mismatch
@@ -159,7 +160,7 @@ class AvgPool(Pool, name="avg_pool"):
         yield cls.configure(3, 3, 0, False, True), (SIGNAL,)
 
 
-class AdaptivePool(Op):
+class AdaptivePool(Op, ABC):
     """Pooling to given spatial sizes: place i of m pools `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n."""
 
     size: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="the spatial sizes afterwards")
@@ -197,9 +198,9 @@ class AdaptivePool(Op):
             result = self.pooled(ctx, result, axis, bounds)
         return result
 
+    @abstractmethod
     def pooled(self, ctx: OnnxContext, x: str, axis: int, bounds: list[tuple[int, int]]) -> str:
         """Emit the pooling of ranges of one axis."""
-        raise NotImplementedError(f"{type(self).__name__} has no ONNX lowering")  # a subclass must
 
     @staticmethod
     def windows(ctx: OnnxContext, x: str, axis: int, bounds: list[tuple[int, int]]) -> tuple[str, NDArray[np.float32]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from einsyn.ir.types import TensorType
@@ -72,14 +73,14 @@ class Pad(Op, name="pad"):
         yield cls.configure(3, mode="replicate"), (SIGNAL,)
 
 
-class Resampled(Op):
+class Resampled(Op, ABC):
     """An image at other spatial sizes. Subclasses say which."""
 
     mode: str
 
+    @abstractmethod
     def sizes(self, x: TensorType) -> tuple[int, ...]:
         """The spatial sizes afterwards."""
-        raise NotImplementedError(f"{type(self).__name__} does not say its sizes")  # a subclass must
 
     def infer(self, *types: TensorType) -> TensorType:
         """The image at its new sizes; channels may be open."""

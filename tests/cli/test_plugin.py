@@ -49,3 +49,22 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert found.stderr.startswith("error[U016]: the plugin `no_such_ops` cannot be imported")
     assert "help: " in found.stderr
+
+
+def test_what_an_operation_lacks_is_said(tmp_path: Path) -> None:
+    (tmp_path / "s.lark").write_text(SPACE)
+    (tmp_path / "no_onnx.py").write_text(OWN[: OWN.index("    def onnx")])
+    assert einsyn(tmp_path, "--plugin", "no_onnx", "compile", "s.lark", "t", "-o", "net.py").returncode == 0
+    found = einsyn(tmp_path, "--plugin", "no_onnx", "compile", "s.lark", "t", "-o", "net.onnx")
+    assert found.returncode == 1
+    assert found.stderr.startswith("error[B003]: `triple` has no lowering to onnx")
+    assert "help: Triple needs a method `onnx(self, ctx)`" in found.stderr
+    assert not (tmp_path / "net.onnx").exists()
+    (tmp_path / "no_torch.py").write_text(OWN[: OWN.index("    def torch")])
+    found = einsyn(tmp_path, "--plugin", "no_torch", "compile", "s.lark", "t", "-o", "other.py")
+    assert (found.returncode, found.stderr.split(":")[0]) == (1, "error[B003]")
+    (tmp_path / "no_type.py").write_text(OWN[: OWN.index("    def infer")])
+    found = einsyn(tmp_path, "--plugin", "no_type", "check", "s.lark", "t")
+    assert found.returncode == 2
+    assert "error[U016]: the plugin `no_type` cannot be imported" in found.stderr
+    assert "declares no type rule" in found.stderr
