@@ -6,6 +6,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +54,7 @@ def faster(architecture: Architecture, folder: Path) -> float:
 
 def faster_than_dynamo(architecture: Architecture, folder: Path) -> float | str:
     """The same for dynamo=True, which takes seconds; needs onnxscript."""
-    try:
-        import onnxscript  # noqa: F401 - the exporter needs it
-    except ImportError:
+    if find_spec("onnxscript") is None:
         return "onnxscript is not installed"
     module = architecture.module().eval()
     example = torch.randn(2, *architecture.graph.types[0].concrete())

@@ -68,7 +68,7 @@ class Diagnostic:
 
     def with_(self, **changes: object) -> Diagnostic:
         """The same finding with some fields replaced."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # dataclasses.replace is untyped by field
+        return replace(self, **changes)
 
     @property
     def advice(self) -> str | None:

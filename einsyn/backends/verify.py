@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from einsyn.errors import BackendError
 from einsyn.ir.types import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     import numpy as np
     from onnx import ModelProto
@@ -188,27 +189,29 @@ def open_session(model: ModelProto) -> Any:
     Raises:
         BackendError: B001 onnxruntime is not installed, B007 it cannot load the model.
     """
-    try:
+    with _refusing("load"):
         if weight_bytes(model) <= LARGEST_INSIDE:
             return inference_session(b"".join(encoded(model)))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             save_onnx(model, path, external=True)
             return inference_session(str(path))
-    except BackendError:
-        raise
-    except Exception as error:  # onnxruntime's errors have no base class of their own
-        raise _refused("load", error) from error
 
 
 def _outputs(session: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
-    try:
+    with _refusing("run"):
         return run_session(session, inputs)
+
+
+@contextmanager
+def _refusing(what: str) -> Generator[None]:
+    """Turn what onnxruntime raises into a diagnostic."""
+    try:
+        yield
+    except BackendError:
+        raise
     except Exception as error:  # onnxruntime's errors have no base class of their own
-        raise _refused("run", error) from error
-
-
-def _refused(what: str, error: Exception) -> BackendError:
-    said = tuple(str(error).strip().splitlines()[:4])
-    hint = "an older opset may help, or a newer onnxruntime"
-    return BackendError(Diagnostic("B007", f"onnxruntime cannot {what} the model", evidence=said, hint=hint))
+        said = tuple(str(error).strip().splitlines()[:4])
+        hint = "an older opset may help, or a newer onnxruntime"
+        found = Diagnostic("B007", f"onnxruntime cannot {what} the model", evidence=said, hint=hint)
+        raise BackendError(found) from error

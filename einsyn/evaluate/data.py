@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
@@ -93,12 +94,12 @@ def read_data(name: str) -> Data:
 def _digits() -> dict[str, Array]:
     """1,797 images of 8x8 (Alpaydin & Kaynak, UCI 1998), which scikit-learn brings along."""
     try:
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # it has no types
+        # By name: it has no types.
+        load: Any = import_module("sklearn.datasets").load_digits
     except ModuleNotFoundError as error:
         raise BackendError(
             Diagnostic("B001", "scikit-learn is not installed", hint="pip install 'einsyn[search]', or give --data")
         ) from error
-    load: Any = load_digits
     digits = load()
     return {"x": digits.images.astype("float32"), "y": digits.target.astype("int64")}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from einsyn.elaborate.limits import LIMIT_NAMES, Limits
 from einsyn.evaluate.data import DIGITS
@@ -17,7 +17,7 @@ from einsyn.search.run import SPACE
 from einsyn.search.store import SEARCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from einsyn.search.run import Run
 
@@ -131,7 +131,9 @@ def _changed(recipe: dict[str, Any]) -> dict[str, Any]:
 def _option(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)  # type: ignore[arg-type]
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, cast("Sequence[object]", value)))
+    return str(value)
 
 
 def _toml(value: Any) -> str:

@@ -90,6 +90,16 @@ def hungry(architecture, seed):
 """
 
 
+def write_halves(examples: int) -> None:
+    """Write a data set of two classes to `halves.npz`, and make the space here one of classifiers."""
+    import numpy as np
+
+    x = np.random.default_rng(0).normal(size=(examples, 4))
+    np.savez("halves.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    with Path("small.lark").open("a", encoding="utf-8") as file:
+        file.write("//@ output f32[B, d:2]\n//@ main both\n//@ define both(f)(x) = linear(2)(f(x))\n")
+
+
 def write_space(folder: Path) -> Path:
     """The space and the module `failing`, in a folder."""
     (folder / "small.lark").write_text(SPACE)

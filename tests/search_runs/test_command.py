@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from said import Said
-from small_runs import write_space
+from small_runs import write_halves, write_space
 
 import einsyn
 
@@ -78,18 +78,12 @@ def test_a_search_and_what_comes_after_it(said: Said) -> None:
 
 
 def test_the_trained_winner_is_what_is_written(said: Said) -> None:
-    import numpy as np
 
     from einsyn.backends.verify import inference_session, run_session
     from einsyn.evaluate.data import read_data
     from einsyn.evaluate.fit import fit
 
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(200, 4))
-    np.savez("halves.npz", x=x, y=(x[:, 0] > 0).astype(int))
-    text = Path("small.lark").read_text()
-    text += "//@ output f32[B, d:2]\n//@ main both\n//@ define both(f)(x) = linear(2)(f(x))\n"
-    Path("small.lark").write_text(text)
+    write_halves(200)
     Path("short.toml").write_text("epochs = 4\nbatch_size = 16\n")
     command = ["search", "small.lark", "--data", "halves.npz", "--recipe", "short.toml", "--budget", "4"]
     assert said(*command, "--executor", "in-process", "-o", "run", "--json") == 0

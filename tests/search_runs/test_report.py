@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from html_page import Page
-from small_runs import begin, carry_out, in_process, pool, results, write_space
+from small_runs import begin, carry_out, in_process, pool, results, write_halves, write_space
 
 import einsyn
 from einsyn.cli.main import run as command
@@ -233,14 +233,7 @@ def test_every_field_of_a_plan_is_an_option_of_the_command() -> None:
 
 
 def test_recipes_and_data_are_told(space: einsyn.Space, tmp_path: Path) -> None:
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(60, 4))
-    np.savez("halves.npz", x=x, y=(x[:, 0] > 0).astype(int))
-    text = Path("small.lark").read_text()
-    text += "//@ output f32[B, d:2]\n//@ main both\n//@ define both(f)(x) = linear(2)(f(x))\n"
-    Path("small.lark").write_text(text)
+    write_halves(60)
     Path("short.toml").write_text('epochs = 2\nbatch_size = 16\noptimiser = "sgd"\nflip = true\nclip = 0.5\n')
     words = ["search", "small.lark", "--data", "halves.npz", "--recipe", "short.toml", "--budget", "3"]
     assert command([*words, "--strategy", "random", "--executor", "in-process", "-o", "first"]) == 0
