@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
-from typing import Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
 
@@ -31,7 +32,12 @@ from einsyn.cli.spaces import spaces
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import EinsynError, UsageError
 
+if TYPE_CHECKING:
+    from types import FrameType
+
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
+# Numbers of the signals that interrupted this process.
+_INTERRUPTS: Final[list[int]] = []
 DONE, WRONG_INPUT, WRONG_USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
@@ -120,6 +126,9 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except Exception as error:  # the last resort: a person gets a message, not a traceback
+        if _INTERRUPTS:  # what is imported may catch an interrupt and go on without what it was importing
+            OUTPUT.message("interrupted", {"interrupted": True})
+            return INTERRUPTED
         if os.environ.get("EINSYN_TRACEBACK"):
             raise
         shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
@@ -141,7 +150,15 @@ def collect_rarely() -> None:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Remember an interrupt, and do as Python does."""
+    _INTERRUPTS.append(number)
+    signal.default_int_handler(number, frame)
+
+
 def main() -> None:
     """Entry point of the `einsyn` script."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     collect_rarely()
     sys.exit(run(sys.argv[1:]))

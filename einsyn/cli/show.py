@@ -35,6 +35,8 @@ class Format(StrEnum):
     html = "html"
 
 
+# Nobody who names such a file wants text in it.
+_OTHER_PICTURES = frozenset({"png", "gif", "jpg", "jpeg", "webp", "pdf", "dot"})
 # What a drawing shows where nothing else is asked for: both.
 _DRAWN = (What.tree, What.ir)
 
@@ -103,8 +105,10 @@ def show(
 
 
 def _form_of(output: Path | None) -> Format:
-    """The form that a file's ending names."""
+    """The form that a file's ending names. Raises UsageError U030 for pictures that are not drawn."""
     suffix = "" if output is None else output.suffix.lstrip(".").lower()
+    if suffix in _OTHER_PICTURES:
+        raise UsageError(Diagnostic("U030", f"there is no drawing as .{suffix}", hint="-o net.svg or -o net.html"))
     return Format(suffix) if suffix in (Format.svg, Format.html) else Format.text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -82,14 +83,23 @@ def measure(architecture: Architecture, runtime: str, *, batch: int = 1, seed: i
         context = multiprocessing.get_context("spawn")
         receiving, sending = context.Pipe(duplex=False)
         child = context.Process(target=_child, args=(sending, runtime, name, arrays, seed))
-        child.start()
-        sending.close()
+        # Ctrl-C is for this process, and not while it tells the other what to do: that one would show a traceback.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            child.start()
+            sending.close()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         try:
             told: Any = receiving.recv()
         except EOFError:
             child.join()
             told = f"its process ended with status {child.exitcode}"
-        child.join()
+        except KeyboardInterrupt:
+            child.kill()
+            raise
+        finally:
+            child.join()
     if isinstance(told, str):
         evidence = tuple(told.strip().splitlines()[-4:])
         raise EinsynError(Diagnostic("E010", f"{runtime} cannot run the network", evidence=evidence))

@@ -118,6 +118,50 @@ def test_control_c_ends_with_130_and_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_control_c_that_an_import_catches_is_one_too(tmp_path: Path) -> None:
+    """An import of a library in C may catch the interrupt, go on without a part of itself and fail for that later."""
+    (tmp_path / "catches.py").write_text("""
+import os
+import signal
+
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    pass
+raise AttributeError("a part is not there")
+""")
+    done = subprocess.run(
+        einsyn_process("--plugin", "catches", "spaces"), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_control_c_while_it_measures_leaves_no_process(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        einsyn_process("profile", "einspace", "(linear16;norm)", "--measure"),
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("this system does not list the children of a process")
+    try:
+        deadline = time.monotonic() + 60
+        while not children.read_text().split() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # As a terminal does: to everybody.
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (130, "interrupted\n")
+    # What keeps track of shared memory for Python ends a moment after it.
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline + 30:
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [

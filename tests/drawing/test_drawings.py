@@ -169,6 +169,8 @@ def test_what_cannot_be_drawn(said: Said) -> None:
     assert said.err.splitlines()[0] == "error[U030]: there is no drawing of `source`"
     assert said("show", "einspace", NET, "--passes", "--format", "html") == 2
     assert said("show", "einspace", NET, "--format", "png") == 2
+    assert said("show", "einspace", NET, "-o", "net.PNG") == 2
+    assert said.err.splitlines()[0] == "error[U030]: there is no drawing as .png"
     assert said("show", "einspace", "-o", "net.svg") == 2
     assert said.err.startswith("error[U012]")
     assert said("show", "einspace", NET, "-o", "absent/net.svg") == 1
