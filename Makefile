@@ -71,7 +71,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.structure
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.against_torch
 
-# Bugs planted one after the other in a copy; what the strategies find is committed. Takes an hour.
+# Bugs planted one after the other in a copy; what the strategies find is committed. Takes half an hour.
 mutants: $(STAMP)
 	$(BIN)/python tests/mutants/run.py
 

@@ -28,7 +28,7 @@ def build_module(source: TorchSource | str, seed: int = 0) -> nn.Module:
     Raises:
         BackendError: B001 torch is not installed.
     """
-    torch = _torch()
+    torch = import_torch()
     text = source if isinstance(source, str) else source.text
     filename = f"<einsyn net {next(_numbers)}>"
     namespace: dict[str, Any] = {"__name__": "einsyn_net"}
@@ -42,7 +42,8 @@ def build_module(source: TorchSource | str, seed: int = 0) -> nn.Module:
         return made()
 
 
-def _torch() -> Any:
+def import_torch() -> Any:
+    """Torch, which is imported when it is first needed. Raises BackendError B001 where it is not installed."""
     try:
         import torch
     except ModuleNotFoundError as error:

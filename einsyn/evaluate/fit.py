@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.backends.torch_module import import_torch
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import DataError
 

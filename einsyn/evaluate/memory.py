@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.backends.torch_module import import_torch
 from einsyn.backends.verify import random_inputs
 from einsyn.evaluate.objective import Objective
 from einsyn.evaluate.recipe import Recipe

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.backends.torch_module import import_torch
 from einsyn.evaluate.data import location, read_data
 from einsyn.evaluate.fit import fit
 from einsyn.evaluate.objective import EvaluationError, Objective

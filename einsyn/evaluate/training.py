@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from einsyn.backends.torch_module import _torch as import_torch
+from einsyn.backends.torch_module import import_torch
 from einsyn.errors import FileError
 from einsyn.evaluate.data import location, read_data
 from einsyn.evaluate.fit import class_axis, fit

@@ -212,9 +212,8 @@ def _damaged(path: str | Path, why: str) -> WeightsError:
 
 
 def _library() -> ModuleType | Any:
-    from einsyn.backends.torch_module import _torch
 
-    _torch()
+    import_torch()
     try:
         import safetensors.torch
     except ModuleNotFoundError as error:
