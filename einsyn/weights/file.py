@@ -212,6 +212,7 @@ def _damaged(path: str | Path, why: str) -> WeightsError:
 
 
 def _library() -> ModuleType | Any:
+    from einsyn.backends.torch_module import import_torch
 
     import_torch()
     try:
