@@ -79,13 +79,20 @@ class Phase:
         self.rules = rules
         self.tidy = tidy
         self.laws = frozenset(rule.law for rule in rules)
-        self._of: dict[type[Op], tuple[Rule, ...]] = {}
+        self.of = _RulesOf(rules)
 
-    def of(self, cls: type[Op]) -> tuple[Rule, ...]:
-        """The rules whose last operation may be of a class."""
-        found = self._of.get(cls)
-        if found is None:
-            found = self._of[cls] = tuple([rule for rule in self.rules if rule.may_end_in(cls)])
+
+class _RulesOf(dict["type[Op]", "tuple[Rule, ...]"]):
+    """By class of operations the rules whose last operation may be of it."""
+
+    __slots__ = ("_rules",)
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        super().__init__()
+        self._rules = rules
+
+    def __missing__(self, cls: type[Op]) -> tuple[Rule, ...]:
+        found = self[cls] = tuple([rule for rule in self._rules if rule.may_end_in(cls)])
         return found
 
 
@@ -137,21 +144,21 @@ class _Run:
     def until_stable(self, phase: Phase) -> bool:
         """Sweep until nothing changes; whether anything did."""
         before = len(self._order)
-        while any([phase.of(node.op.__class__) for node in self.draft.nodes]):
+        while True:
             last = len(self._order)
             self.sweep(phase)
             if len(self._order) == last:
-                break
-        return len(self._order) > before
+                return last > before
+            # What was put there stood where something else did.
+            for index, node in enumerate(self.draft.nodes):
+                node.index = index
 
     def sweep(self, phase: Phase) -> None:
         """Try every operation once, and what rules put there."""
-        draft = self.draft
+        draft, rules = self.draft, phase.of
         kept: list[Node] = []
-        for index, node in enumerate(draft.nodes):
-            node.index = index
         for first in draft.nodes:
-            if not phase.of(first.op.__class__):
+            if not rules[first.op.__class__]:
                 kept.append(first)
                 continue
             pending = [first]
@@ -167,7 +174,7 @@ class _Run:
     def fire(self, node: Node, phase: Phase) -> list[Node]:
         """Apply the first rule that applies at a node; returns what it put there."""
         draft = self.draft
-        for rule in phase.of(node.op.__class__):
+        for rule in phase.of[node.op.__class__]:
             match = find(rule.pattern, draft, node)
             if match is None or not rule.guard(match):
                 continue

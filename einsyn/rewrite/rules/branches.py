@@ -10,7 +10,7 @@ from einsyn.ops.linear import Linear
 from einsyn.ops.normalisation import BatchNorm
 from einsyn.ops.routing import Permute
 from einsyn.ops.structure import Concat, Group, Split
-from einsyn.rewrite.pattern import applied, joined
+from einsyn.rewrite.pattern import applied, beside, joined
 from einsyn.rewrite.rule import Rule
 from einsyn.rewrite.weights import Agreed, Stacked, Weights
 
@@ -233,7 +233,7 @@ LAYERS: Final = (
     Rule(
         "linears",
         "Linear layers of one tensor are parts of one wide layer.",
-        applied(Linear, "x"),
+        beside(Linear, "x"),
         _has_siblings,
         _one_for_all,
         "exact",
