@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from einsyn.backends.torch_layers import LAYERS, SIZES, taken_apart
@@ -17,7 +18,7 @@ from einsyn.backends.torch_members import Body, Nested
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from einsyn.backends.torch_members import Member, Statement
+    from einsyn.backends.torch_members import Statement
     from einsyn.ir.types import TensorType
 
 # A string, which is left alone, or a number or a truth value on its own.
@@ -119,17 +120,46 @@ class Optional(NamedTuple):
 Part = str | Place | Optional
 
 
-def parts_of(body: Body) -> list[list[Part]]:
-    """What a body writes, line by line: its members, then its statements."""
-    lines: list[list[Part]] = []
+class Line(NamedTuple):
+    """What a member or a statement writes.
+
+    Args:
+        parts: in order.
+        form: the parts without the numbers, which lines of one class have in common.
+        places: the numbers in order.
+    """
+
+    parts: tuple[Part, ...]
+    form: tuple[object, ...]
+    places: tuple[Place, ...]
+
+
+def lines_of(body: Body) -> list[Line]:
+    """What a body writes: its members, then its statements."""
+    lines: list[Line] = []
     for member in body.members:
         if isinstance(member, Nested):
-            lines.append(_nested(member))
+            lines.append(_line(_nested(member)))
         else:
-            lines.append(_constructed(member))
-    for statement in body.statements:
-        lines.append([*_masked(statement.code)])
+            lines.append(_constructed(member.name, member.value))
+    lines += [_masked_line(statement.code) for statement in body.statements]
     return lines
+
+
+def _line(parts: Sequence[Part]) -> Line:
+    form: list[object] = []
+    places: list[Place] = []
+    for part in parts:
+        if isinstance(part, Optional):
+            value = _line(part.value)
+            form.append((part.name, value.form))
+            places += value.places
+        elif isinstance(part, Place):
+            form.append(None)
+            places.append(part)
+        else:
+            form.append(part)
+    return Line(tuple(parts), tuple(form), tuple(places))
 
 
 def _masked(text: str, argument: str = "", member: str = "", default: str | None = None) -> tuple[str | Place, ...]:
@@ -144,21 +174,29 @@ def _masked(text: str, argument: str = "", member: str = "", default: str | None
     return (*found, text[at:])
 
 
-def _constructed(member: Member) -> list[Part]:
-    made = taken_apart(member.value)
+# Blocks, and one network after the other, write the same few lines over and over.
+@lru_cache(maxsize=4096)
+def _masked_line(text: str) -> Line:
+    return _line(_masked(text))
+
+
+@lru_cache(maxsize=4096)
+def _constructed(name: str, value: str) -> Line:
+    """What makes a member that is no block."""
+    made = taken_apart(value)
     if made is None:
-        return list(_masked(member.value, "", member.name))
+        return _line(_masked(value, "", name))
     parts: list[Part] = [f"{made.function}("]
-    for i, (name, text) in enumerate(made.positional):
-        parts += [", " if i else "", *_masked(text, name, member.name)]
+    for i, (argument, text) in enumerate(made.positional):
+        parts += [", " if i else "", *_masked(text, argument, name)]
     defaults = LAYERS[made.function][1]
-    for name, text in made.named:
-        default = defaults.get(name)
+    for argument, text in made.named:
+        default = defaults.get(argument)
         if default is None:
-            parts += [f", {name}=", *_masked(text, name, member.name)]
+            parts += [f", {argument}=", *_masked(text, argument, name)]
         else:
-            parts.append(Optional(name, _masked(text, name, member.name, default), default))
-    return [*parts, ")", made.rest]
+            parts.append(Optional(argument, _masked(text, argument, name, default), default))
+    return _line([*parts, ")", made.rest])
 
 
 def _nested(member: Nested) -> list[Part]:
@@ -181,18 +219,18 @@ def _nested(member: Nested) -> list[Part]:
     return [*parts, ROW, Place(str(count), "depth", member.name)]
 
 
-def written_out(lines: Sequence[Sequence[Part]], texts: Sequence[str]) -> list[str]:
+def written_out(lines: Sequence[Line], texts: Sequence[str]) -> list[str]:
     """Lines as text.
 
     Args:
-        lines: the parts of each.
+        lines: in order.
         texts: what stands in the places, in order; nothing where they stay as they are.
     """
     remaining = iter(texts or [place.text for place in places_of(lines)])
     found: list[str] = []
     for line in lines:
         text = ""
-        for part in line:
+        for part in line.parts:
             if isinstance(part, Optional):
                 value = "".join([next(remaining) if isinstance(each, Place) else each for each in part.value])
                 if value != part.default:
@@ -203,36 +241,21 @@ def written_out(lines: Sequence[Sequence[Part]], texts: Sequence[str]) -> list[s
     return found
 
 
-def shape_of(lines: Sequence[Sequence[Part]], body: Body) -> object:
+def shape_of(lines: Sequence[Line], body: Body) -> object:
     """What bodies of one class have in common: everything but the numbers."""
-
-    def form(part: Part) -> object:
-        if isinstance(part, Place):
-            return None
-        if isinstance(part, Optional):
-            return (part.name, tuple([form(each) for each in part.value]))
-        return part
-
     names = tuple([(type(member), member.name) for member in body.members])
     types = [t for statement in body.statements for t in statement.types]
     axes = tuple([(t.axes, t.batched, t.dtype) for t in (*body.inputs, *body.outputs, *types)])
     statements = tuple([(s.indent, len(s.types), s.unused) for s in body.statements])
-    text = tuple([tuple([form(part) for part in line]) for line in lines])
+    text = tuple([line.form for line in lines])
     kinds = tuple([None if isinstance(member, Nested) else member.kind for member in body.members])
     nested = tuple([id(member.instances[0].written) if isinstance(member, Nested) else None for member in body.members])
     return names, kinds, nested, text, axes, statements, tuple(body.results)
 
 
-def places_of(lines: Sequence[Sequence[Part]]) -> list[Place]:
+def places_of(lines: Sequence[Line]) -> list[Place]:
     """The places in order."""
-    found: list[Place] = []
-    for line in lines:
-        for part in line:
-            if isinstance(part, Place):
-                found.append(part)
-            elif isinstance(part, Optional):
-                found += [each for each in part.value if isinstance(each, Place)]
-    return found
+    return [place for line in lines for place in line.places]
 
 
 def as_classes(bodies: Sequence[Body], name: str, attribute: str, taken: set[str]) -> list[Instance]:
@@ -245,7 +268,7 @@ def as_classes(bodies: Sequence[Body], name: str, attribute: str, taken: set[str
         taken: names of classes and functions; those of the new classes are added.
     """
     groups: dict[object, list[int]] = {}
-    lines = [parts_of(body) for body in bodies]
+    lines = [lines_of(body) for body in bodies]
     for i, body in enumerate(bodies):
         groups.setdefault(shape_of(lines[i], body), []).append(i)
     found: dict[int, Instance] = {}
@@ -365,6 +388,7 @@ def _common(types: Sequence[TensorType]) -> str:
     return text if text.endswith("]") else f"{text}]"
 
 
+@lru_cache(maxsize=4096)
 def shown(t: TensorType) -> str:
     """A type as a comment shows it: the dtype only where it is not the usual one."""
     return str(t).removeprefix("f32")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from einsyn.backends.torch_blocks import Block, blocks_of
 from einsyn.backends.torch_body import body_of
-from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, parts_of, written_out
+from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, lines_of, written_out
 from einsyn.backends.torch_format import assignment, commented, definition, deletion, row
 from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_members import Nested, Slot
@@ -102,7 +102,7 @@ def _class(written: Written) -> list[str]:
     body, parameters = written.body, written.parameters
     lines = [f"class {written.name}(nn.Module):"]
     if written.texts or parameters or any(isinstance(member, Nested) for member in body.members):
-        texts = written_out(parts_of(body), written.texts)
+        texts = written_out(lines_of(body), written.texts)
     else:
         # Nothing differs and nothing is nested: what was written is what is shown.
         texts = [member.value for member in body.members if not isinstance(member, Nested)]
