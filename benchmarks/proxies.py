@@ -2,8 +2,9 @@
 
     python -m benchmarks.proxies [CELLS]
 
-Reads `../shared/reference`: scores that NASLib published, and CIFAR-10. Writes `results/proxies.json`. Not part of
-`make bench`: the data is not shipped, and 100 cells take long. It also needs Pillow.
+Reads `../shared/reference`: scores that NASLib published, and CIFAR-10. Writes `results/proxies.json` after each cell;
+those that are there stay, so an interrupted run goes on. Not part of `make bench`: the data is not shipped, and 100
+cells take most of an hour. It also needs Pillow.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ from einsyn.evaluate.objective import EvaluationError
 from einsyn.evaluate.proxies import BATCH, PROXIES, Subject
 from einsyn.evaluate.randomness import contained
 
+if TYPE_CHECKING:
+    from einsyn.architecture import Architecture
+
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
 RESULTS = Path(__file__).parent / "results" / "proxies.json"
 # Codes of the published encoding, and its edges in the order of the codes.
@@ -37,6 +41,7 @@ OPS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 EDGES = ("01", "02", "03", "12", "13", "23")
 PUBLISHED = {"params": "params", "macs": "flops", "l2": "l2_norm", "naswot": "nwot"}
 NAMES = ("params", "macs", "synflow", "naswot", "grad_norm", "snip", "l2", "jacov", "fisher", "grasp", "plain")
+STEP = "training step"
 
 
 def cell(codes: str) -> str:
@@ -60,35 +65,64 @@ def batch() -> Examples:
     return Examples(x, torch.tensor(data["y_train"][chosen].astype(np.int64)))
 
 
+def training_step(subject: Subject) -> None:
+    """What the costs of proxies are measured against: one step of stochastic gradient descent on the same examples."""
+    optimiser = torch.optim.SGD(subject.module.parameters(), lr=0.1, momentum=0.9)
+    subject.loss().backward()
+    optimiser.step()
+
+
+def scored(arch: Architecture, examples: Examples) -> dict[str, dict[str, float | None]]:
+    """Scores of a cell, None where there is none, and seconds of processor time, also of a training step."""
+    values: dict[str, float | None] = {}
+    seconds: dict[str, float] = {}
+    for name in (*NAMES, STEP):
+        begun = time.process_time()
+        with contained(0):
+            if name == STEP:
+                training_step(Subject(arch, 0, examples))
+            else:
+                try:
+                    values[name] = COSTS[name](arch) if name in COSTS else PROXIES[name][0](Subject(arch, 0, examples))
+                except EvaluationError:
+                    values[name] = None
+        seconds[name] = round(time.process_time() - begun, 4)
+    return {"values": values, "seconds": seconds}
+
+
+def figures_of(cells: dict[str, Any], published: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """For each proxy Kendall's tau, over how many cells, and the median of its cost in training steps."""
+    found: dict[str, Any] = {}
+    for name in NAMES:
+        known = [codes for codes, of in cells.items() if of["values"][name] is not None]
+        ours = [cells[codes]["values"][name] for codes in known]
+        theirs = [published[codes][PUBLISHED.get(name, name)] for codes in known]
+        steps = [of["seconds"][name] / of["seconds"][STEP] for of in cells.values()]
+        found[name] = {
+            "tau": round(float(kendalltau(ours, theirs).statistic), 3),
+            "cells": len(known),
+            "training steps": round(median(steps), 2),
+        }
+    return found
+
+
 def main(count: int) -> None:
     """Score the first cells that were published, and compare the rankings."""
     with gzip.open(REFERENCE / "zero_cost_reference.json.gz") as file:
         published: dict[str, dict[str, float]] = json.load(file)["nasbench201/cifar10"]
     space = einsyn.load("nasbench201")
     examples = batch()
-    ours: dict[str, list[float]] = {name: [] for name in NAMES}
-    seconds = dict.fromkeys(NAMES, 0.0)
-    cells = list(published)[:count]
-    for number, codes in enumerate(cells):
-        arch = space.parse(cell(codes))
-        for name in NAMES:
-            begun = time.process_time()
-            try:
-                with contained(0):
-                    value = COSTS[name](arch) if name in COSTS else PROXIES[name][0](Subject(arch, 0, examples))
-            except EvaluationError:
-                value = math.nan
-            seconds[name] += time.process_time() - begun
-            ours[name].append(value)
+    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"cells": {}}
+    for number, codes in enumerate(list(published)[:count]):
+        if codes not in known["cells"]:
+            known["cells"][codes] = scored(space.parse(cell(codes)), examples)
+            known["machine"] = machine()
+            RESULTS.write_text(json.dumps(known, indent=1) + "\n")
         say(f"{number + 1}/{count}")
-    figures: dict[str, Any] = {}
-    for name in NAMES:
-        theirs = [published[c][PUBLISHED.get(name, name)] for c in cells]
-        known = [i for i, v in enumerate(ours[name]) if math.isfinite(v)]
-        tau = kendalltau([ours[name][i] for i in known], [theirs[i] for i in known]).statistic
-        figures[name] = {"tau": round(float(tau), 3), "cells": len(known), "seconds": round(seconds[name] / count, 2)}
-        print(f"{name:10} {figures[name]}")
-    RESULTS.write_text(json.dumps({"machine": machine(), "figures": figures}, indent=2) + "\n")
+    known["figures"] = figures_of(known["cells"], published)
+    RESULTS.write_text(json.dumps(known, indent=1) + "\n")
+    for name, figures in known["figures"].items():
+        print(f"{name:10} {figures}")
 
 
 main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
