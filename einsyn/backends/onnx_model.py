@@ -8,6 +8,7 @@ from einsyn.backends.onnx_file import save_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
 from einsyn.ir.graph import storage
+from einsyn.ir.sizes import least_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +20,21 @@ if TYPE_CHECKING:
     from einsyn.backends.torch_source import Slot
     from einsyn.ir.graph import Graph
 
-__all__ = ["DEFAULT_OPSET", "IDS_KEY", "NEWEST_OPSET", "OLDEST_OPSET", "build_onnx", "import_onnx", "save_onnx"]
+__all__ = [
+    "DEFAULT_OPSET",
+    "IDS_KEY",
+    "LEAST_KEY",
+    "NEWEST_OPSET",
+    "OLDEST_OPSET",
+    "build_onnx",
+    "import_onnx",
+    "save_onnx",
+]
 
 # Metadata that says how many ids an input may hold.
 IDS_KEY: Final = "einsyn.ids."
+# Metadata that says how large an open size has to be at least.
+LEAST_KEY: Final = "einsyn.least."
 # LayerNormalization came with 17.
 OLDEST_OPSET: Final = 17
 # The first with Gelu; onnxruntime runs it since 1.17 (February 2024).
@@ -50,7 +62,8 @@ def build_onnx(
         state_dict: the weights; an initializer has the key as its name, with `.T` if it is stored transposed.
         keys: where each parameter is in `state_dict`, as `write_source` returns it.
         opset: from `OLDEST_OPSET` to `NEWEST_OPSET`.
-        metadata: text that travels in the file, beside the numbers of ids that inputs may hold.
+        metadata: text that travels in the file, beside the numbers of ids that inputs may hold and the least values of
+            open sizes.
         name: of the ONNX graph; the graph's own by default.
         fold: whether what depends on no input is worked out, so that weights need not be stored under their keys.
 
@@ -89,7 +102,7 @@ def build_onnx(
         from einsyn.backends.onnx_constants import fold_constants
 
         fold_constants(model)
-    onnx.helper.set_model_props(model, {**(metadata or {}), **_id_limits(graph)})
+    onnx.helper.set_model_props(model, {**(metadata or {}), **_id_limits(graph), **_least_sizes(graph)})
     return model
 
 
@@ -103,6 +116,11 @@ def _id_limits(graph: Graph) -> dict[str, str]:
             if limit is not None:
                 found[root[value]] = min(limit, found.get(root[value], limit))
     return {f"{IDS_KEY}{name}": str(found[value]) for name, value in graph.inputs if value in found}
+
+
+def _least_sizes(graph: Graph) -> dict[str, str]:
+    """How large open sizes have to be, where not every size will do."""
+    return {f"{LEAST_KEY}{symbol}": str(n) for symbol, n in least_values(graph.types).items() if n > 1}
 
 
 def import_onnx() -> ModuleType | Any:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.backends.agreement import agreement
 from einsyn.backends.onnx_file import LARGEST_INSIDE, encoded, save_onnx, weight_bytes
-from einsyn.backends.onnx_model import IDS_KEY, import_onnx
+from einsyn.backends.onnx_model import IDS_KEY, LEAST_KEY, import_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
+from einsyn.ir.sizes import Affine
 from einsyn.ir.types import BATCH
 
 if TYPE_CHECKING:
@@ -90,12 +91,18 @@ def torch_outputs(module: Callable[..., Any], inputs: Mapping[str, np.ndarray[An
     return [tensor.detach().numpy() for tensor in tensors]
 
 
+def _size(text: str, symbols: dict[str, int], least: Mapping[str, int]) -> int:
+    """An open size; a symbol that has no value yet gets one."""
+    size = Affine.of(text)
+    return size.at(symbols.setdefault(size.symbol, max(_OPEN + len(symbols), least.get(size.symbol, 1))))
+
+
 def random_inputs(model: ModelProto, batch: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
     """Random arrays for the inputs of a model by name.
 
     Args:
         model: what `build_onnx` returned.
-        batch: the batch size; other open sizes get small numbers.
+        batch: the batch size; other open sizes get small numbers, as large as the metadata states.
         seed: of a generator of its own.
 
     Returns:
@@ -105,15 +112,15 @@ def random_inputs(model: ModelProto, batch: int, seed: int = 0) -> dict[str, np.
     from onnx import helper
 
     rng = np.random.default_rng([seed, batch])
-    ids = {prop.key.removeprefix(IDS_KEY): int(prop.value) for prop in model.metadata_props if IDS_KEY in prop.key}
+    ids, least = (
+        {prop.key.removeprefix(key): int(prop.value) for prop in model.metadata_props if prop.key.startswith(key)}
+        for key in (IDS_KEY, LEAST_KEY)
+    )
     sizes = {BATCH: batch}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for given in model.graph.input:
         tensor = given.type.tensor_type
-        shape = [
-            sizes.setdefault(dim.dim_param, _OPEN + len(sizes)) if dim.dim_param else dim.dim_value
-            for dim in tensor.shape.dim
-        ]
+        shape = [_size(dim.dim_param, sizes, least) if dim.dim_param else dim.dim_value for dim in tensor.shape.dim]
         dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         if np.issubdtype(dtype, np.integer):
             arrays[given.name] = rng.integers(0, ids.get(given.name, _IDS), shape).astype(dtype)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import EinsynError
 from einsyn.ir.graph import Operation, single
+from einsyn.ir.sizes import least_values, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from einsyn.architecture import Architecture
     from einsyn.ir.graph import Graph
@@ -170,20 +171,23 @@ def operation_seconds(graph: Graph, *, batch: int = 1, seed: int = 0) -> list[fl
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        symbols = least_values(graph.types, _OPEN)
         known: dict[object, float] = {}
         found: list[float] = []
         for operation in graph.operations:
             types = tuple([graph.types[value] for value in operation.inputs])
             key = (operation.op, types)
             if key not in known:
-                known[key] = _alone(operation, types, batch, seed)
+                known[key] = _alone(operation, types, symbols, batch, seed)
             found.append(known[key])
         return found
     finally:
         torch.set_num_threads(threads)
 
 
-def _alone(operation: Operation, types: tuple[TensorType, ...], batch: int, seed: int) -> float:
+def _alone(
+    operation: Operation, types: tuple[TensorType, ...], symbols: Mapping[str, int], batch: int, seed: int
+) -> float:
     import torch
 
     from einsyn.backends.torch_module import build_module
@@ -192,18 +196,18 @@ def _alone(operation: Operation, types: tuple[TensorType, ...], batch: int, seed
     module = build_module(write_source(single(operation.op, types)), seed).eval()
     generator = torch.Generator().manual_seed(seed)
     limits = operation.op.id_limits(*types)
-    inputs = [_random(t, n, batch, generator) for t, n in zip(types, limits, strict=True)]
+    shapes = [[batch] * t.batched + [value_of(size, symbols) for size in t.sizes] for t in types]
+    inputs = [_random(t, shape, n, generator) for t, shape, n in zip(types, shapes, limits, strict=True)]
     with torch.no_grad():
         return seconds(lambda: module(*inputs))
 
 
-def _random(t: TensorType, ids: int | None, batch: int, generator: Any) -> Any:
+def _random(t: TensorType, shape: list[int], ids: int | None, generator: Any) -> Any:
     import torch
 
     from einsyn.backends.torch_initial import DTYPES
 
-    sizes = [batch] * t.batched + [_OPEN if isinstance(size, str) else size for size in t.sizes]
     dtype = getattr(torch, DTYPES[t.dtype])
     if dtype.is_floating_point:
-        return torch.randn(sizes, generator=generator).to(dtype)
-    return torch.randint(0, ids or 2, sizes, generator=generator).to(dtype)
+        return torch.randn(shape, generator=generator).to(dtype)
+    return torch.randint(0, ids or 2, shape, generator=generator).to(dtype)

@@ -16,10 +16,12 @@ from einsyn.evaluate.fit import fit
 from einsyn.evaluate.objective import EvaluationError, Objective
 from einsyn.evaluate.training import axis_of_classes, loss_of
 from einsyn.evaluate.watch import watched
+from einsyn.ir.sizes import least_values, value_of
 
 if TYPE_CHECKING:
     from einsyn.architecture import Architecture
     from einsyn.evaluate.fit import Examples
+    from einsyn.ir.types import TensorType
     from einsyn.space import Space
 
 # torch's own annotations do not cover what is done here.
@@ -50,6 +52,8 @@ class Subject:
         self.inputs = [t for _, t in architecture.space.inputs]
         self.weights: list[Tensor] = [p for p in self.module.parameters() if p.ndim > 1]
         self.examples = examples
+        opened = any(isinstance(size, str) for t in self.inputs for size in t.sizes)
+        self._symbols = least_values(architecture.graph.types) if opened else {}
         self._axis = axis_of_classes(architecture) if examples is not None and examples.y.dtype == torch.int64 else 0
 
     @property
@@ -57,6 +61,10 @@ class Subject:
         """The examples' inputs, `[N, ...]`."""
         assert self.examples is not None
         return self.examples.x
+
+    def shape(self, t: TensorType, batch: int) -> list[int]:
+        """The sizes of an input; open ones are as small as the network takes them."""
+        return [batch] * t.batched + [value_of(size, self._symbols) for size in t.sizes]
 
     def outputs(self, *inputs: Tensor) -> Tensor:
         """The first output."""
@@ -148,11 +156,8 @@ def synflow(subject: Subject) -> float:
 def _ones(subject: Subject) -> list[Tensor]:
     torch = import_torch()
 
-    sizes = [[1, *t.sizes] if t.batched else list(t.sizes) for t in subject.inputs]
     dtypes = [torch.int64 if t.dtype.startswith("i") else torch.float64 for t in subject.inputs]
-    return [
-        torch.ones(*[n if isinstance(n, int) else 1 for n in s], dtype=d) for s, d in zip(sizes, dtypes, strict=True)
-    ]
+    return [torch.ones(subject.shape(t, 1), dtype=d) for t, d in zip(subject.inputs, dtypes, strict=True)]
 
 
 def jacov(subject: Subject) -> float:
@@ -206,10 +211,9 @@ def zen(subject: Subject) -> float:
     with torch.no_grad():
         for weight in subject.weights:
             weight.copy_(torch.randn(weight.shape, generator=subject.random))
-        sizes: list[Any] = [(BATCH, *t.sizes) for t in subject.inputs]
         if any(t.dtype.startswith("i") for t in subject.inputs):
             raise EvaluationError("exception", "the input is tokens, which cannot be disturbed")
-        inputs = [torch.randn(*s, generator=subject.random) for s in sizes]
+        inputs = [torch.randn(subject.shape(t, BATCH), generator=subject.random) for t in subject.inputs]
         moved = [x + _ZEN_STEP * torch.randn(x.shape, generator=subject.random) for x in inputs]
         with watched() as seen:
             output = subject.outputs(*inputs)

@@ -7,6 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.sizes import read
 from einsyn.ir.types import AXES_OF_KIND, BATCH, BYTES, Factors, Size, TensorType
 
 if TYPE_CHECKING:
@@ -147,9 +148,10 @@ def _size(text: str, column: int, resolve: Resolver | None) -> tuple[Size, Facto
         if isinstance(size, int) and size < 1:
             raise TypeSyntax("T032", f"a size must be at least 1, and {text} is {size}", column)
         return size, None
-    if text.isidentifier() and text != BATCH:
-        return text, None
-    raise TypeSyntax("T032", f"{text!r} is no size", column, "a size is a positive whole number, or a symbol")
+    size = read(text)
+    if size is not None and size.symbol != BATCH:
+        return str(size), None
+    raise TypeSyntax("T032", f"{text!r} is no size", column, "a size is a positive whole number, or a symbol, or 4*H")
 
 
 def _number(text: str, column: int) -> int:

@@ -10,7 +10,7 @@ from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op, Param
 from einsyn.ops.reduction import Var, reduce
-from einsyn.ops.rules import BORDERS, LARGEST, compact, equal_parts, needs_border, needs_image, per_axis, slide
+from einsyn.ops.rules import BORDERS, LARGEST, compact, equal_parts, needs_border, needs_image, per_axis, places
 from einsyn.ops.windows import bordered
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class Conv(Op, name="conv"):
     `padding="same"` is `dilation * (kernel - 1) / 2` on each side, whatever the stride; `padding_mode` says with what.
     Parameters: `weight` channels x c/groups x kernel and `bias` channels, uniform within `1 / sqrt(fan in)`.
     MACs: `channels * h' * w' * (c / groups) * kernel area`; the bias is not counted.
-    Errors: T011 no image, T003 open size, T005 sizes per axis, T013 "same" with a fractional padding,
-    T015 the kernel does not fit, or the image is too small to fill its border, T016 channels that do not divide by the
-    groups.
+    Errors: T011 no image, T003 open channels, or an open spatial size with a border that is not zeros, T005 sizes per
+    axis, T013 "same" with a fractional padding, T015 the kernel does not fit, or the image is too small to fill its
+    border, T016 channels that do not divide by the groups.
     Source: LeCun et al. 1989; torch.nn.Conv1d and Conv2d; ONNX Conv, after Pad where the border is not zeros.
     """
 
@@ -55,7 +55,7 @@ class Conv(Op, name="conv"):
         for axis, p in zip(spatial, padding, strict=True):
             needs_border(self, x, axis, p, self.padding_mode)
         sizes = (
-            slide(self, x, axis, k, s, p, d)
+            places(self, x, axis, k, s, p, d)
             for axis, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True)
         )
         return TensorType(x.dtype, x.axes, (self.channels, *sizes))
@@ -154,6 +154,7 @@ class Conv(Op, name="conv"):
         yield cls.configure(6, 3, padding_mode="reflect"), (image,)
         yield cls.configure(6, (5, 1), 2, padding_mode="circular"), (image,)
         yield cls.configure(6, 3, padding_mode="replicate"), (signal,)
+        yield cls.configure(6, 3, 2), (TensorType("f32", ("c", "h", "w"), (4, "H", "W")),)
 
 
 class StandardisedConv(Conv, name="std_conv"):

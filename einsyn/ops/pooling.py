@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.ir.mismatch import Mismatch
-from einsyn.ir.types import TensorType
+from einsyn.ir.types import Size, TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.op import Op
 from einsyn.ops.reduction import reduce
-from einsyn.ops.rules import LARGEST, compact, needs_image, per_axis, slide
+from einsyn.ops.rules import LARGEST, compact, needs_image, per_axis, places, slide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (3, 9, 8))
 SIGNAL = TensorType("f32", ("c", "l"), (3, 11))
+OPEN = TensorType("f32", ("c", "h", "w"), (3, "H", "W"))
 
 
 class Pool(Op):
@@ -37,17 +38,20 @@ class Pool(Op):
         """The image with its new spatial sizes; channels may be open."""
         (x,) = types
         spatial = needs_image(self, x)
-        sizes: list[int] = []
+        sizes: list[Size] = []
         for axis, k, s, p in zip(spatial, *self._windows(len(spatial)), strict=True):
             if 2 * p > k:
                 raise Mismatch("T024", f"padding {p} of `{self.name}` is more than half of kernel {k}")
-            room = x.size(axis) + 2 * p
-            # One window that hangs over the end by less than its stride, where none fits.
-            places = 0 if self.ceil_mode and k - s < room < k else slide(self, x, axis, k, s, p)
-            # One window more if the last leaves something over; it must start before the border on the right.
-            more = self.ceil_mode and (places - 1) * s + k < room and places * s < x.size(axis) + p
-            sizes.append(places + more)
+            sizes.append(self._beyond(x, axis, k, s, p) if self.ceil_mode else places(self, x, axis, k, s, p))
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
+
+    def _beyond(self, x: TensorType, axis: str, kernel: int, stride: int, padding: int) -> int:
+        """The places along an axis where the last window may reach beyond the end."""
+        room = x.size(axis) + 2 * padding
+        # One window that hangs over the end by less than its stride, where none fits.
+        count = 0 if kernel - stride < room < kernel else slide(self, x, axis, kernel, stride, padding)
+        # One window more if the last leaves something over; it must start before the border on the right.
+        return count + ((count - 1) * stride + kernel < room and count * stride < x.size(axis) + padding)
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
@@ -73,6 +77,8 @@ class Pool(Op):
 
     def _ends(self, x: TensorType) -> tuple[int, ...]:
         """How far the last windows reach beyond the input, its border on the right included."""
+        if not self.ceil_mode:
+            return self._windows(x.rank - 1)[2]
         out = self.infer(x)
         return tuple(
             max(p, (out.size(i + 2) - 1) * s + k - p - x.size(i + 2))
@@ -91,8 +97,8 @@ class MaxPool(Pool, name="max_pool"):
     Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
     with `ceil_mode` rounded up where the last window still starts before the border on the right. A window may then be
     larger than the image, by less than the stride.
-    MACs: 0. Errors: T011 no image, T003 open spatial size, T005 sizes per axis, T015 the window does not fit,
-    T024 padding beyond half of the kernel.
+    MACs: 0. Errors: T011 no image, T003 open spatial size with `ceil_mode`, T005 sizes per axis, T015 the window does
+    not fit, T024 padding beyond half of the kernel.
     Source: torch.nn.MaxPool1d and MaxPool2d; ONNX MaxPool.
     """
 
@@ -116,6 +122,7 @@ class MaxPool(Pool, name="max_pool"):
         yield cls.configure((2, 3), 3, 1, ceil_mode=True), (IMAGE,)
         yield cls.configure(2, 4, 1, True), (SIGNAL,)
         yield cls.configure((10, 2), 2, ceil_mode=True), (IMAGE,)
+        yield cls.configure(3, 2, 1), (OPEN,)
 
 
 class AvgPool(Pool, name="avg_pool"):
@@ -124,8 +131,8 @@ class AvgPool(Pool, name="avg_pool"):
     Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
     with `ceil_mode` rounded up where the last window still starts before the border on the right. A window may then be
     larger than the image, by less than the stride.
-    MACs: 0. Errors: T011 no image, T003 open spatial size, T005 sizes per axis, T015 the window does not fit,
-    T024 padding beyond half of the kernel.
+    MACs: 0. Errors: T011 no image, T003 open spatial size with `ceil_mode`, T005 sizes per axis, T015 the window does
+    not fit, T024 padding beyond half of the kernel.
     Source: torch.nn.AvgPool1d and AvgPool2d; ONNX AveragePool.
     """
 
@@ -158,6 +165,7 @@ class AvgPool(Pool, name="avg_pool"):
         yield cls.configure(3, 2, ceil_mode=True), (IMAGE,)
         yield cls.configure((2, 3), 3, 1, ceil_mode=True), (IMAGE,)
         yield cls.configure(3, 3, 0, False, True), (SIGNAL,)
+        yield cls.configure(3, 1, 1), (OPEN,)
 
 
 class AdaptivePool(Op, ABC):
@@ -169,12 +177,14 @@ class AdaptivePool(Op, ABC):
     whole: ClassVar[str]
 
     def infer(self, *types: TensorType) -> TensorType:
-        """The image at its new sizes; channels may be open."""
+        """The image at its new sizes; channels may be open, and all sizes where one place is left."""
         (x,) = types
         spatial = needs_image(self, x)
-        for axis in spatial:
-            x.size(axis)
-        return TensorType(x.dtype, x.axes, (x.sizes[0], *per_axis(self, "size", self.size, len(spatial))))
+        sizes = per_axis(self, "size", self.size, len(spatial))
+        if set(sizes) != {1}:
+            for axis in spatial:
+                x.size(axis)
+        return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `adaptive_avg_pool2d` and its like."""
@@ -185,6 +195,8 @@ class AdaptivePool(Op, ABC):
     def onnx(self, ctx: OnnxContext) -> str:
         """One pooling node where the sizes divide, else windows of unequal length on one axis after the other."""
         (x,) = ctx.types
+        if set(ctx.outputs[0].sizes[1:]) == {1}:
+            return ctx.node(f"Global{self.whole}", ctx.inputs)
         before, after = (
             [x.size(i) for i in range(2, x.rank + 1)],
             [ctx.outputs[0].size(i) for i in range(2, x.rank + 1)],
@@ -214,8 +226,9 @@ class AdaptivePool(Op, ABC):
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """Sizes that divide, that do not, larger ones, both ranks."""
+        """Sizes that divide, that do not, larger ones, both ranks, open sizes."""
         yield cls.configure(1), (IMAGE,)
+        yield cls.configure(1), (OPEN,)
         yield cls.configure((3, 4)), (IMAGE,)
         yield cls.configure((5, 3)), (IMAGE,)
         yield cls.configure((12, 8)), (IMAGE,)
@@ -227,8 +240,9 @@ class AdaptiveAvgPool(AdaptivePool, name="adaptive_avg_pool"):
 
     Place i of m is the mean of elements `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n.
     Shapes: `c h w -> c size[0] size[1]` and `c l -> c size`. MACs: 0.
-    Errors: T003 open spatial size, T005 sizes per axis, T011 no image.
-    Source: torch.nn.AdaptiveAvgPool1d and AdaptiveAvgPool2d; ONNX AveragePool, or Gather and ReduceSum.
+    Errors: T003 open spatial size where more than one place is left, T005 sizes per axis, T011 no image.
+    Source: torch.nn.AdaptiveAvgPool1d and AdaptiveAvgPool2d; ONNX GlobalAveragePool, AveragePool, or Gather and
+    ReduceSum.
     """
 
     kind = "avg"
@@ -247,8 +261,8 @@ class AdaptiveMaxPool(AdaptivePool, name="adaptive_max_pool"):
 
     Place i of m is the largest of elements `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n.
     Shapes: `c h w -> c size[0] size[1]` and `c l -> c size`. MACs: 0.
-    Errors: T003 open spatial size, T005 sizes per axis, T011 no image.
-    Source: torch.nn.AdaptiveMaxPool1d and AdaptiveMaxPool2d; ONNX MaxPool, or Gather and ReduceMax.
+    Errors: T003 open spatial size where more than one place is left, T005 sizes per axis, T011 no image.
+    Source: torch.nn.AdaptiveMaxPool1d and AdaptiveMaxPool2d; ONNX GlobalMaxPool, MaxPool, or Gather and ReduceMax.
     """
 
     kind = "max"

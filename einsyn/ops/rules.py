@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ir.mismatch import Mismatch
-from einsyn.ir.types import TensorType, merge_factors
+from einsyn.ir.sizes import slid
+from einsyn.ir.types import Size, TensorType, merge_factors
 
 if TYPE_CHECKING:
     from einsyn.ops.op import Op
@@ -95,8 +96,18 @@ def slide(
     return room // stride + 1
 
 
+def places(op: Op, x: TensorType, axis: str, kernel: int, stride: int, padding: int, dilation: int = 1) -> Size:
+    """The same, also for an axis whose size is open."""
+    size = x.sizes[x.axis(axis)]
+    if isinstance(size, int):
+        return slide(op, x, axis, kernel, stride, padding, dilation)
+    return slid(size, stride, 2 * padding - dilation * (kernel - 1) - 1 + stride)
+
+
 def needs_border(op: Op, x: TensorType, axis: str, amount: int, border: str) -> None:
-    """T015 unless an axis is long enough to fill a border of `amount` places."""
+    """T003 for an open axis, T015 unless it is long enough to fill a border of `amount` places; zeros always can."""
+    if border == "zeros":
+        return
     room = {"reflect": x.size(axis) - 1, "circular": x.size(axis)}.get(border, LARGEST)
     if amount > room:
         raise Mismatch(

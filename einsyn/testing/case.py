@@ -14,6 +14,7 @@ from einsyn.backends.onnx_file import model_bytes
 from einsyn.backends.onnx_model import DEFAULT_OPSET, build_onnx
 from einsyn.backends.torch_source import write_source
 from einsyn.backends.verify import random_inputs
+from einsyn.ir.sizes import Affine, value_of
 from einsyn.ir.types import BATCH
 
 if TYPE_CHECKING:
@@ -180,8 +181,7 @@ def output_shapes(graph: Graph, inputs: Mapping[str, Array]) -> tuple[tuple[int,
     for name, value in graph.inputs:
         for symbol, size in zip(graph.types[value].shape, inputs[name].shape, strict=True):
             if isinstance(symbol, str):
-                sizes[symbol] = size
+                affine = Affine.of(symbol)
+                sizes[affine.symbol] = affine.least(size)
     sizes.setdefault(BATCH, _BATCH)
-    return tuple(
-        tuple(sizes[n] if isinstance(n, str) else n for n in graph.types[value].shape) for value in graph.outputs
-    )
+    return tuple(tuple(value_of(n, sizes) for n in graph.types[value].shape) for value in graph.outputs)

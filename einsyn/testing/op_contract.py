@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from einsyn.ir.graph import Graph, single
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.parse_text import parse_graph
+from einsyn.ir.sizes import Affine
 from einsyn.ir.text import print_graph
 from einsyn.ir.types import KINDS, TensorType
 from einsyn.ir.verify import verify_graph
@@ -104,8 +105,8 @@ class Example:
 
 
 def shape(t: TensorType, batch: int = 2) -> tuple[int, ...]:
-    """The shape of a tensor of a type at some batch size, open sizes being 7."""
-    sizes = tuple(_OPEN if isinstance(size, str) else size for size in t.sizes)
+    """The shape of a tensor of a type at some batch size, every symbol being 7."""
+    sizes = tuple(Affine.of(size).at(_OPEN) if isinstance(size, str) else size for size in t.sizes)
     return (batch, *sizes) if t.batched else sizes
 
 

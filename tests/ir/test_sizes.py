@@ -1,0 +1,120 @@
+"""Open sizes: what windows make of them is what they make of every number."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import einsyn
+from einsyn.backends.verify import open_session, random_inputs, run_session, torch_outputs
+from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.parse_text import parse_graph
+from einsyn.ir.parse_type import parse_type
+from einsyn.ir.sizes import Affine, least_values, read, slid, value_of
+from einsyn.ir.text import print_graph
+from einsyn.ir.types import TensorType
+from einsyn.ops import OPS
+
+STEPS = st.lists(st.tuples(st.integers(1, 6), st.integers(-9, 9)), max_size=5)
+# Networks whose places are all windows, means and elementwise operations.
+NETWORKS = [
+    ("nasbench201", "best_cifar10", "c:3,h:4*H,w:4*W"),
+    ("resnet", "resnet18", "c:3,h:H,w:W"),
+    ("repvgg", "repvgg_a0", "c:3,h:H,w:32"),
+    ("densenet", "densenet121", "c:3,h:64*H,w:32*H"),
+]
+
+
+@given(st.integers(1, 4), st.integers(-5, 5), STEPS, st.integers(1, 200))
+def test_sliding_is_arithmetic(factor: int, offset: int, steps: list[tuple[int, int]], value: int) -> None:
+    size: int | str = str(Affine("N", factor, offset))
+    number = factor * value + offset
+    for stride, more in steps:
+        size, number = slid(size, stride, more), (number + more) // stride
+    assert value_of(size, {"N": value}) == number
+
+
+@given(st.integers(1, 4), STEPS)
+def test_a_text_says_its_size(factor: int, steps: list[tuple[int, int]]) -> None:
+    size: int | str = str(Affine("N", factor))
+    for stride, more in steps:
+        size = slid(size, stride, more)
+    assert isinstance(size, str)
+    assert str(read(size)) == size
+    assert str(read(size.replace(" ", ""))) == size
+    t = TensorType("f32", ("c", "l"), (3, size))
+    assert parse_type(str(t)) == t
+
+
+@given(STEPS, STEPS)
+def test_equal_sizes_have_one_text(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
+    sizes: list[int | str] = []
+    for steps in (one, other):
+        size: int | str = "N"
+        for stride, more in steps:
+            size = slid(size, stride, more)
+        sizes.append(size)
+    values = [[value_of(size, {"N": n}) for n in range(10_000)] for size in sizes]
+    assert (sizes[0] == sizes[1]) == (values[0] == values[1])
+
+
+@given(STEPS)
+def test_the_least_value_is_the_least(steps: list[tuple[int, int]]) -> None:
+    size: int | str = "N"
+    for stride, more in steps:
+        size = slid(size, stride, more)
+    least = least_values([TensorType("f32", ("l",), (size,))])["N"]
+    assert value_of(size, {"N": least}) >= 1
+    assert least == 1 or value_of(size, {"N": least - 1}) < 1
+
+
+@pytest.mark.parametrize("size", ["0*H", "H*2", "H/2", "floor(H/0)", "floor(2*H+1/2)", "2*B", "-H", "H+", "4**H"])
+def test_what_is_no_size(size: str) -> None:
+    with pytest.raises(Mismatch) as raised:
+        parse_type(f"c:3,l:{size}")
+    assert raised.value.code == "T032"
+
+
+@given(
+    st.sampled_from(["conv", "max_pool", "avg_pool"]),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    st.integers(1, 40),
+)
+def test_operations_of_open_sizes(name: str, kernel: int, stride: int, padding: int, dilation: int, n: int) -> None:
+    if name == "conv":
+        op = OPS[name].configure(4, kernel, stride, padding, dilation)
+    else:
+        op = OPS[name].configure(kernel, stride, min(padding, kernel // 2))
+    (opened,) = op.signature((TensorType("f32", ("c", "l"), (3, "N")),)).outputs
+    least = least_values([opened])["N"]
+    closed = op.known((TensorType("f32", ("c", "l"), (3, n)),))
+    assert isinstance(closed, Mismatch) == (n < least)
+    if n >= least:
+        assert value_of(opened.sizes[1], {"N": n}) == closed.outputs[0].sizes[1]
+
+
+@pytest.mark.parametrize(("space", "name", "open_input"), NETWORKS)
+def test_one_file_for_all_sizes(space: str, name: str, open_input: str) -> None:
+    architecture = einsyn.load(space, profile="test", input=open_input).ref(name)
+    assert parse_graph(print_graph(architecture.graph)) == architecture.graph
+    module = architecture.module(0).eval()
+    model = architecture.onnx(module=module)
+    assert architecture.verify(module=module).verified
+    session = open_session(model)
+    (declared,) = [t for _, t in architecture.space.inputs]
+    least = least_values(architecture.graph.types)
+    for more in (0, 1, 2, 5):
+        symbols = {symbol: n + more for symbol, n in least.items()}
+        sizes = ",".join(f"{a}:{value_of(n, symbols)}" for a, n in zip(declared.axes, declared.sizes, strict=True))
+        same = einsyn.load(space, profile="test", input=sizes).ref(name)
+        inputs = random_inputs(same.onnx(), 2)
+        expected = torch_outputs(same.module(0).eval(), inputs)
+        for mine, by_ort, reference in zip(
+            torch_outputs(module, inputs), run_session(session, inputs), expected, strict=True
+        ):
+            assert abs(mine - reference).max() <= 1e-4 * max(1, abs(reference).max())
+            assert abs(by_ort - reference).max() <= 1e-4 * max(1, abs(reference).max())
