@@ -38,6 +38,9 @@ _ZEN_STEP: Final = 1e-2
 class Subject:
     """An untrained network and what it is looked at with.
 
+    The network is as it was elaborated: where rewriting computes equal activations once or makes one layer of several,
+    it would change what proxies count, and two of them would say something else of the same architecture.
+
     Args:
         architecture: the network.
         seed: of its initialisation and of all that is drawn.
@@ -47,7 +50,7 @@ class Subject:
     def __init__(self, architecture: Architecture, seed: int, examples: Examples | None) -> None:
         torch = import_torch()
 
-        self.module: Any = architecture.module(seed).train()
+        self.module: Any = architecture.module(seed, rewrite="none").train()
         self.random = torch.Generator().manual_seed(seed)
         self.inputs = [t for _, t in architecture.space.inputs]
         self.weights: list[Tensor] = [p for p in self.module.parameters() if p.ndim > 1]
