@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench faults training full clean install
+.PHONY: demo test lint types docs bench mutants einspace fuzz ecosystem mcmc nasbench faults ray training full clean install
 
 install: $(STAMP)
 
@@ -57,6 +57,11 @@ mcmc: $(STAMP)
 # killed: nothing that was finished is lost, and what comes out is what comes out undisturbed. `make test` has a share.
 faults: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/search_runs/test_killed.py tests/search_runs/test_runs.py
+
+# Evaluations on a local Ray cluster whose workers are killed; Ray is an extra, which is installed for this.
+ray: $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,ray]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/search_runs/test_cluster.py
 
 # A thousand searches of each strategy on NAS-Bench-201 against minimal ones; the result is committed.
 nasbench: $(STAMP)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from einsyn.cli import options as opt
+from einsyn.cli.evaluators import Evaluators, ExecutorName
 from einsyn.cli.output import OUTPUT
 from einsyn.cli.progress import StatusLine
 from einsyn.diagnostics import Diagnostic
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from einsyn.evaluate.objective import Objective
     from einsyn.search.driver import Arm, Driver
-    from einsyn.search.executors import Executor
     from einsyn.search.run import Run
     from einsyn.search.store import Evaluation
     from einsyn.space import Space
@@ -31,15 +29,7 @@ _STRATEGY = "evolution"
 _OBJECTIVE = "train"
 _SHOWN = 10
 # Options that go with --resume: they change who evaluates and how long, not what comes out.
-_WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "workers"})
-
-
-class ExecutorName(Enum):
-    """Who evaluates."""
-
-    AUTO = "auto"
-    IN_PROCESS = "in-process"
-    POOL = "pool"
+_WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "address", "workers"})
 
 
 def search(
@@ -92,6 +82,10 @@ def search(
     executor: Annotated[
         ExecutorName, typer.Option(help="Who evaluates; auto takes workers where an evaluation costs time.")
     ] = ExecutorName.AUTO,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDR", help="Of a cluster, for --executor ray: HOST:PORT or auto; else Ray starts here."),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="By default one for each core.")] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="For one evaluation in a worker.")] = 600.0,
     worker_memory: Annotated[
@@ -115,9 +109,10 @@ def search(
 ) -> None:
     """Search a space, keep every evaluation in a run, and compile the winner to torch and ONNX."""
     seconds = None if time_ is None else opt.duration(time_)
+    evaluators = Evaluators.of(executor, address, workers)
     if resume is not None:
         _refuse_with_resume(context)
-        _resume(resume, extend, seconds, executor, workers)
+        _resume(resume, extend, seconds, evaluators)
         return
     if space is None:
         raise UsageError(Diagnostic("U000", "missing argument `SPACE`", hint="einsyn search --help"))
@@ -166,7 +161,7 @@ def search(
     if len(objectives) > 1 and strategy != RANDOM and not strategy_class(strategy).several:
         OUTPUT.message(f"{strategy} is led by {names[0]} alone; nsga2 by all objectives")
     with Run.create(folder, loaded, plan, objectives) as run:
-        _carry_out(run, plan.budget, seconds, executor, workers)
+        _carry_out(run, plan.budget, seconds, evaluators)
 
 
 def _refuse_with_resume(context: typer.Context) -> None:
@@ -180,9 +175,7 @@ def _refuse_with_resume(context: typer.Context) -> None:
             raise UsageError(Diagnostic("U000", f"`{shown}` cannot go with --resume", hint=hint))
 
 
-def _resume(
-    folder: Path, extend: int | None, seconds: float | None, executor: ExecutorName, workers: int | None
-) -> None:
+def _resume(folder: Path, extend: int | None, seconds: float | None, evaluators: Evaluators) -> None:
     from einsyn.search.run import Run
 
     with Run.open_(folder, write=True) as run:
@@ -191,7 +184,7 @@ def _resume(
             budget = run.extend(extend)
         if budget is None and seconds is None:
             seconds = run.plan.seconds  # nothing else would end it
-        _carry_out(run, budget, seconds, executor, workers)
+        _carry_out(run, budget, seconds, evaluators)
 
 
 def _space(
@@ -231,27 +224,11 @@ def _start(space: Space, arch: str) -> str:
     return space.parse(opt.architecture_text(arch)).text
 
 
-def _executor(run: Run, name: ExecutorName, workers: int | None) -> Executor:
-    from einsyn.search.executors import InProcess
-    from einsyn.search.origin import Origin
-    from einsyn.search.pool import Pool
-
-    light = all(each.light for each in run.objectives)
-    if name is ExecutorName.IN_PROCESS or (name is ExecutorName.AUTO and light and workers is None):
-        return InProcess(run.objectives, run.plan.seed)
-    alone = any(each.alone for each in run.objectives)
-    count = workers or (1 if alone else len(os.sched_getaffinity(0)))
-    origin, plan = Origin.of(run.space), run.plan
-    return Pool(origin, run.objectives, plan.seed, workers=count, timeout=plan.timeout, memory=plan.memory)
-
-
-def _carry_out(
-    run: Run, budget: int | None, seconds: float | None, executor: ExecutorName, workers: int | None
-) -> None:
+def _carry_out(run: Run, budget: int | None, seconds: float | None, evaluators: Evaluators) -> None:
     from einsyn.search.driver import Driver
 
     progress = Progress(budget, seconds)
-    with _executor(run, executor, workers) as evaluating:
+    with evaluators.make(run) as evaluating:
         driver = Driver(run, evaluating, progress.show)
         if seconds is not None:
             run.not_reproducible()

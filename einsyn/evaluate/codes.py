@@ -28,6 +28,8 @@ RUN_CODES: Final[dict[str, str]] = {
     "Q010": "no evaluation of a run gave a value",
     "Q011": "nothing that is asked for has weights to inherit",
     "Q012": "the weights of an evaluation cannot be written or made again",
+    "Q013": "Ray does not answer, or ended",
+    "Q014": "a machine of a Ray cluster cannot evaluate what is asked",
     "Q021": "runs that are compared did not ask for the same",
     "Q022": "a search is compared with itself",
     "Q023": "a run has fewer evaluations than it is to be compared at",

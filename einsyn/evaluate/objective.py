@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 from einsyn.evaluate.randomness import contained
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from einsyn.architecture import Architecture
@@ -116,6 +116,12 @@ class Objective(ABC):
     def score(self, value: float) -> float:
         """The number as a strategy wants it: more is better."""
         return value if self.maximise else -value
+
+
+def differences(objective: Objective, known: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a prepared objective depends on that is not as a recipe says."""
+    now = objective.recipe()
+    return tuple(f"{key}: {known[key]}, now {now.get(key)}" for key in sorted(known) if now.get(key) != known[key])
 
 
 class Result(NamedTuple):

@@ -6,10 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from einsyn.diagnostics import Diagnostic
 from einsyn.elaborate.limits import Limits
+from einsyn.errors import FileError, RunError
+from einsyn.files import replacing
 from einsyn.ir.parse_type import exact
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from einsyn.grammar.model import Scalar
     from einsyn.space import Space
 
@@ -49,3 +54,25 @@ class Origin(NamedTuple):
     def record(self) -> dict[str, Any]:
         """All of it, fit for JSON."""
         return self._asdict()
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Lay the files of a space out, those that are missing.
+
+    Raises:
+        RunError: Q002 one of them would lie elsewhere.
+        FileError: F009 they cannot be written.
+    """
+    for name, text in files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise RunError(Diagnostic("Q002", f"`{folder}` names a file outside of it: `{name}`"))
+        if path.is_file():
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            said = f"`{path.parent}` cannot be made: {error.strerror or error}"
+            raise FileError(Diagnostic("F009", said, hint="check the folder")) from None
+        with replacing(path) as stream:
+            stream.write(text)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import FileError, RunError
-from einsyn.files import replacing
+from einsyn.evaluate.objective import differences
 from einsyn.search.front import Front
-from einsyn.search.origin import Origin
+from einsyn.search.origin import Origin, write_files
 from einsyn.search.plan import Plan
 from einsyn.search.store import SEARCH, Store
 
@@ -88,7 +88,7 @@ class Run:
                 hint = f"go on with it: einsyn search --resume {folder}; or name another folder"
                 raise RunError(Diagnostic("Q001", said, hint=hint))
             files = dict(space.grammar.files)
-            _write_space(folder, files)
+            write_files(folder / SPACE, files)
             origin = Origin.of(space)._replace(file=Path(space.grammar.file).name)
             facts = {
                 "plan": plan.record(),
@@ -130,7 +130,7 @@ class Run:
             except (KeyError, TypeError, ValueError):
                 said = f"`{folder / STORE}` does not say what the run is"
                 raise RunError(Diagnostic("Q002", said, hint="begin a new run in another folder")) from None
-            _write_space(folder, store.files())
+            write_files(folder / SPACE, store.files())
             space = _load(folder, origin)
             objectives = plan.make_objectives()
             if write:
@@ -240,23 +240,6 @@ def _locked(folder: Path) -> int:
     return descriptor
 
 
-def _write_space(folder: Path, files: dict[str, str]) -> None:
-    """Lay the space's files out, those that are missing."""
-    for name, text in files.items():
-        path = folder / SPACE / name
-        if not path.resolve().is_relative_to((folder / SPACE).resolve()):
-            raise RunError(Diagnostic("Q002", f"`{folder}` names a file outside of it: `{name}`"))
-        if path.is_file():
-            continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            said = f"`{path.parent}` cannot be made: {error.strerror or error}"
-            raise FileError(Diagnostic("F009", said, hint="check the folder")) from None
-        with replacing(path) as stream:
-            stream.write(text)
-
-
 def _load(folder: Path, origin: Origin) -> Space:
     space = origin._replace(file=str(folder / SPACE / origin.file)).load()
     if space.grammar.digest != origin.digest:
@@ -269,9 +252,7 @@ def _prepare(folder: Path, space: Space, plan: Plan, objectives: Sequence[Object
     """Prepare objectives, and refuse data that changed since the run was begun."""
     for objective, known in zip(objectives, plan.objectives, strict=True):
         objective.prepare(space)
-        now: dict[str, Any] = objective.recipe()
-        changed = sorted(key for key in known if now.get(key) != known[key])
-        if changed:
-            evidence = tuple(f"{key}: {known[key]}, now {now.get(key)}" for key in changed)
+        other = differences(objective, known)
+        if other:
             said = f"`{folder}` was begun with another {objective.name}"
-            raise RunError(Diagnostic("Q004", said, evidence=evidence, hint="begin a new run"))
+            raise RunError(Diagnostic("Q004", said, evidence=other, hint="begin a new run"))
