@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def write_halves(examples: int) -> None:
 
 
 def write_space(folder: Path) -> Path:
-    """The space and the module `failing`, in a folder."""
+    """The space and the module `failing`, in a folder; one of that name from elsewhere is forgotten."""
+    sys.modules.pop("failing", None)
     (folder / "small.lark").write_text(SPACE)
     (folder / "layers.ein").write_text(LAYERS)
     (folder / "failing.py").write_text(FUNCTIONS)
