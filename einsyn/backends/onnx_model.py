@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from einsyn.backends.onnx_file import save_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
-from einsyn.ir.graph import storage
+from einsyn.ir.graph import id_limits
 from einsyn.ir.sizes import least_values
 
 if TYPE_CHECKING:
@@ -108,13 +108,7 @@ def build_onnx(
 
 def _id_limits(graph: Graph) -> dict[str, str]:
     """For every input that is looked up somewhere how many ids all look-ups allow."""
-    root = storage(graph)
-    found: dict[int, int] = {}
-    for operation in graph.operations:
-        limits = operation.op.id_limits(*(graph.types[value] for value in operation.inputs))
-        for value, limit in zip(operation.inputs, limits, strict=True):
-            if limit is not None:
-                found[root[value]] = min(limit, found.get(root[value], limit))
+    found = id_limits(graph)
     return {f"{IDS_KEY}{name}": str(found[value]) for name, value in graph.inputs if value in found}
 
 

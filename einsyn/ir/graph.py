@@ -109,6 +109,18 @@ def storage(graph: Graph) -> list[int]:
     return root
 
 
+def id_limits(graph: Graph) -> dict[int, int]:
+    """For every value that is looked up somewhere how many ids all look-ups allow; views count as what they are of."""
+    root = storage(graph)
+    found: dict[int, int] = {}
+    for operation in graph.operations:
+        limits = operation.op.id_limits(*(graph.types[value] for value in operation.inputs))
+        for value, limit in zip(operation.inputs, limits, strict=True):
+            if limit is not None:
+                found[root[value]] = min(limit, found.get(root[value], limit))
+    return found
+
+
 def peak_activation_bytes(graph: Graph) -> int:
     """The most bytes alive at once when operations run in order and a value dies after its last use."""
     root = storage(graph)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.elementwise import IMAGE, OPEN_SEQUENCE, Elementwise
+from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.rules import dim, needs_batch, needs_float, needs_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 SEQUENCE = TensorType("f32", ("s", "d"), (30, 8), ((("h", 6), ("w", 5)), None))
@@ -25,6 +27,7 @@ class Relu(Elementwise, name="relu"):
     Source: Nair & Hinton, ICML 2010; torch.relu; ONNX Relu.
     """
 
+    laws = Law.HOMOGENEOUS | Law.NEVER_NEGATIVE | Law.FIXES_POSITIVE
     at_zero = True
     source = "torch.relu({x})"
     in_place = "nn.functional.relu({x}, inplace=True)"
@@ -37,6 +40,7 @@ class Relu6(Elementwise, name="relu6"):
     Source: Krizhevsky 2010 (CIFAR convolutional deep belief networks); torch ReLU6; ONNX Clip.
     """
 
+    laws = Law.NEVER_NEGATIVE
     at_zero = True
     source = "nn.functional.relu6({x})"
     # Its slope needs the input, which torch would copy while training.
@@ -53,6 +57,7 @@ class LeakyRelu(Elementwise, name="leaky_relu"):
     Source: Maas, Hannun & Ng, ICML 2013; torch LeakyReLU; ONNX LeakyRelu.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN | Law.FIXES_POSITIVE
     at_zero = True
     slope: float = attr.real(0.01, doc="factor of negative inputs")
 
@@ -80,6 +85,7 @@ class Gelu(Elementwise, name="gelu"):
     Source: Hendrycks & Gimpel 2016 (arXiv:1606.08415); torch GELU; ONNX Gelu (opset 20), Erf or Tanh before.
     """
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     approximate: str = attr.text("none", one_of=("none", "tanh"), doc="the exact form, or that with a tanh")
 
@@ -116,6 +122,7 @@ class Silu(Elementwise, name="silu"):
     Source: Elfwing, Uchibe & Doya 2017 (arXiv:1702.03118), "swish"; torch SiLU; ONNX Sigmoid and Mul.
     """
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.silu({x})"
 
@@ -131,6 +138,7 @@ class HardSwish(Elementwise, name="hard_swish"):
     Source: Howard et al., ICCV 2019 (MobileNetV3); torch Hardswish; ONNX HardSwish.
     """
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.hardswish({x})"
     node = "HardSwish"
@@ -142,6 +150,7 @@ class HardSigmoid(Elementwise, name="hard_sigmoid"):
     Source: Howard et al., ICCV 2019 (MobileNetV3); torch Hardsigmoid; ONNX HardSigmoid.
     """
 
+    laws = Law.NEVER_NEGATIVE
     source = "nn.functional.hardsigmoid({x})"
 
     def onnx(self, ctx: OnnxContext) -> str:
@@ -152,6 +161,7 @@ class HardSigmoid(Elementwise, name="hard_sigmoid"):
 class HardTanh(Elementwise, name="hard_tanh"):
     """`min(max(x, -1), 1)`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch Hardtanh; ONNX Clip."""
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.hardtanh({x})"
 
@@ -166,6 +176,7 @@ class Softplus(Elementwise, name="softplus"):
     Source: Dugas et al., NIPS 2000; torch Softplus; ONNX Softplus.
     """
 
+    laws = Law.NEVER_NEGATIVE
     source = "nn.functional.softplus({x})"
     node = "Softplus"
 
@@ -173,6 +184,7 @@ class Softplus(Elementwise, name="softplus"):
 class Softsign(Elementwise, name="softsign"):
     """`x / (1 + |x|)`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch Softsign; ONNX Softsign."""
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.softsign({x})"
     node = "Softsign"
@@ -184,6 +196,7 @@ class Mish(Elementwise, name="mish"):
     Source: Misra, BMVC 2020 (arXiv:1908.08681); torch Mish; ONNX Softplus, Tanh and Mul.
     """
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.mish({x})"
 
@@ -199,6 +212,7 @@ class Selu(Elementwise, name="selu"):
     Errors: T010. Source: Klambauer et al., NeurIPS 2017 (arXiv:1706.02515); torch SELU; ONNX Selu.
     """
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.selu({x})"
     node = "Selu"
@@ -231,6 +245,7 @@ class Elu(Alpha, name="elu"):
     Source: Clevert, Unterthiner & Hochreiter, ICLR 2016 (arXiv:1511.07289); torch ELU; ONNX Elu.
     """
 
+    laws = Law.KEEPS_SIGN | Law.FIXES_POSITIVE
     node = "Elu"
 
 
@@ -240,6 +255,7 @@ class Celu(Alpha, name="celu"):
     Source: Barron 2017 (arXiv:1704.07483); torch CELU; ONNX Celu.
     """
 
+    laws = Law.KEEPS_SIGN | Law.FIXES_POSITIVE
     node = "Celu"
 
 
@@ -252,6 +268,7 @@ class Prelu(Op, name="prelu"):
     Source: He et al., ICCV 2015 (arXiv:1502.01852); torch.nn.PReLU; ONNX PRelu.
     """
 
+    laws = Law.HOMOGENEOUS | Law.FIXES_POSITIVE | Law.KEEPS_SIGN
     per_channel: bool = attr.boolean(False, doc="whether each channel has a factor of its own")
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -267,6 +284,15 @@ class Prelu(Op, name="prelu"):
     def params(self, *types: TensorType) -> Mapping[str, Param]:
         """The factors."""
         return {"weight": Param((types[0].size("c") if self.per_channel else 1,), "constant 0.25")}
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
+    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
+        return {"weight": (0,)} if self.per_channel else {}
+
+    def fixing(self, *types: TensorType) -> Mapping[str, float] | None:
+        return {"weight": 1}
 
     def torch(self, ctx: TorchContext) -> str:
         """A PReLU."""
@@ -292,6 +318,7 @@ class Prelu(Op, name="prelu"):
 class Tanh(Elementwise, name="tanh"):
     """Hyperbolic tangent. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.tanh; ONNX Tanh."""
 
+    laws = Law.KEEPS_SIGN
     at_zero = True
     source = "torch.tanh({x})"
     node = "Tanh"
@@ -300,6 +327,7 @@ class Tanh(Elementwise, name="tanh"):
 class Sigmoid(Elementwise, name="sigmoid"):
     """`1 / (1 + exp(-x))`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.sigmoid; ONNX Sigmoid."""
 
+    laws = Law.NEVER_NEGATIVE
     source = "torch.sigmoid({x})"
     node = "Sigmoid"
 
@@ -311,6 +339,7 @@ class Softmax(Op, name="softmax"):
     Source: Bridle 1989; torch.softmax; ONNX Softmax (opset 13).
     """
 
+    laws = Law.NEVER_NEGATIVE
     axis: int | str = attr.axis(-1, doc="the axis that sums to 1")
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -319,6 +348,10 @@ class Softmax(Op, name="softmax"):
         needs_float(self, x)
         x.axis(self.axis)
         return x
+
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        return each_axis(x.rank, without=(x.axis(self.axis),))
 
     def torch(self, ctx: TorchContext) -> str:
         """The method `softmax`."""

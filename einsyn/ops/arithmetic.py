@@ -8,12 +8,14 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import Factors, Size, TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.elementwise import Elementwise
+from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.rules import axis_list, needs_batch, needs_float, same_axes, same_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (4, 6, 5))
@@ -33,6 +35,9 @@ class Strict(Op):
     def infer(self, *types: TensorType) -> TensorType:
         """The common type; of factorisations the first counts, two different ones give none."""
         return same_shapes(self, types)
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank, len(types))
 
     def passes(self, *types: TensorType) -> tuple[int, ...] | None:
         return (0,) if len(types) == 1 else None
@@ -62,6 +67,7 @@ class Add(Strict, name="add"):
     T026 axes differ. Source: torch.add; ONNX Add, and Sum for three or more.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     joins = "sum"
     overwritable = True
     sign = " + "
@@ -83,6 +89,7 @@ class Multiply(Strict, name="multiply"):
     T014 shapes differ, T025 dtypes differ, T026 axes differ. Source: torch.mul; ONNX Mul.
     """
 
+    laws = Law.KEEPS_SIGN
     joins = "product"
     sign = " * "
 
@@ -127,6 +134,17 @@ class Broadcast(Op):
                 factors.append(g if m == 1 else f)
         return TensorType(a.dtype, a.axes, tuple(sizes), tuple(factors), a.batched or b.batched)
 
+    def carries(self, *types: TensorType) -> Carried:
+        # An axis of size 1 that broadcasts is followed by nothing.
+        a, b = types
+        alike = [m == n for m, n in zip(a.sizes, b.sizes, strict=True)]
+        return tuple(
+            [
+                (i if same or m != 1 else None, i if same or m == 1 else None)
+                for i, (same, m) in enumerate(zip(alike, a.sizes, strict=True))
+            ]
+        )
+
     def torch(self, ctx: TorchContext) -> str:
         """The operator between both."""
         return self.source.format(a=ctx.inputs[0], b=ctx.inputs[1])
@@ -153,6 +171,7 @@ class Plus(Broadcast, name="plus"):
     Source: numpy broadcasting without missing axes; torch.add; ONNX Add.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     joins = "sum"
     overwritable = True
     source = "{a} + {b}"
@@ -169,6 +188,7 @@ class Minus(Broadcast, name="minus"):
     Source: numpy broadcasting without missing axes; torch.sub; ONNX Sub.
     """
 
+    laws = Law.HOMOGENEOUS
     source = "{a} - {b}"
     node = "Sub"
 
@@ -183,6 +203,7 @@ class Times(Broadcast, name="times"):
     Source: numpy broadcasting without missing axes; torch.mul; ONNX Mul.
     """
 
+    laws = Law.KEEPS_SIGN
     joins = "product"
     source = "{a} * {b}"
     node = "Mul"
@@ -209,6 +230,7 @@ class Maximum(Broadcast, name="maximum"):
     Source: numpy broadcasting without missing axes; torch.maximum; ONNX Max.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     joins = "maximum"
     source = "torch.maximum({a}, {b})"
     node = "Max"
@@ -224,6 +246,7 @@ class Minimum(Broadcast, name="minimum"):
     Source: numpy broadcasting without missing axes; torch.minimum; ONNX Min.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     source = "torch.minimum({a}, {b})"
     node = "Min"
 
@@ -236,6 +259,7 @@ class Mix(Op, name="convex_mix"):
     Source: the mixed operation of DARTS (Liu et al., ICLR 2019, arXiv:1806.09055); torch.softmax; ONNX Softmax and Mul.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     arity = None
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -246,6 +270,9 @@ class Mix(Op, name="convex_mix"):
     def params(self, *types: TensorType) -> Mapping[str, Param]:
         """The numbers before the softmax."""
         return {"weight": Param((len(types),), "zeros")}
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank, len(types))
 
     def torch(self, ctx: TorchContext) -> str:
         """A sum of products, in statements of a few terms."""
@@ -289,6 +316,9 @@ class Affine(Op, name="affine"):
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0] and self.shift == 0
 
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """The arithmetic that is left once factors of 1 and summands of 0 are dropped."""
         (x,) = ctx.inputs
@@ -329,6 +359,9 @@ class AtLeast(Op, name="at_least"):
         needs_float(self, *types)
         return types[0]
 
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
     def torch(self, ctx: TorchContext) -> str:
         """A call of `clamp`."""
         return f"{ctx.inputs[0]}.clamp(min={self.value!r})"
@@ -356,6 +389,9 @@ class AtMost(Op, name="at_most"):
         needs_float(self, *types)
         return types[0]
 
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
     def torch(self, ctx: TorchContext) -> str:
         """A call of `clamp`."""
         return f"{ctx.inputs[0]}.clamp(max={self.value!r})"
@@ -373,6 +409,7 @@ class AtMost(Op, name="at_most"):
 class Negate(Elementwise, name="negate"):
     """`-x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.neg; ONNX Neg."""
 
+    laws = Law.HOMOGENEOUS
     at_zero = True
     source = "-{x}"
     node = "Neg"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Mixing, Window
 from einsyn.ops.op import Op, Param
 from einsyn.ops.reduction import Var, reduce
 from einsyn.ops.rules import BORDERS, LARGEST, compact, equal_parts, needs_border, needs_image, per_axis, places
@@ -34,6 +35,7 @@ class Conv(Op, name="conv"):
     """
 
     overwritable = True
+    scaled_by = ("weight", "bias")
     channels: int = attr.integer(ge=1, doc="output channels")
     kernel: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="size of the window")
     stride: int | tuple[int, ...] = attr.extent(1, ge=1, le=LARGEST, doc="step of the window")
@@ -92,6 +94,10 @@ class Conv(Op, name="conv"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0] and not self.bias
+
+    def mixing(self, *types: TensorType) -> Mixing | None:
+        windows = [Window(*each) for each in zip(*self._windows(types[0].rank - 1), strict=True)]
+        return Mixing(0, self.channels, self.bias, self.groups, tuple(windows), self.padding_mode)
 
     def torch(self, ctx: TorchContext) -> str:
         """A Conv1d or Conv2d."""
@@ -169,7 +175,12 @@ class StandardisedConv(Conv, name="std_conv"):
     Source: Qiao et al. 2019 (arXiv:1903.10520); torch.nn.functional.conv2d; ONNX ReduceMean, Sqrt, Div and Conv.
     """
 
+    # A kernel that is standardised is scaled by nothing.
+    scaled_by = ()
     eps: float = attr.real(1e-6, ge=0, doc="added to the variance")
+
+    def mixing(self, *types: TensorType) -> Mixing | None:
+        return None
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `conv1d` or `conv2d` with kernels that are standardised first."""
@@ -216,6 +227,7 @@ class ConvTranspose(Op, name="conv_transpose"):
     Source: Zeiler et al., CVPR 2010; torch.nn.ConvTranspose1d and ConvTranspose2d; ONNX ConvTranspose.
     """
 
+    scaled_by = ("weight", "bias")
     channels: int = attr.integer(ge=1, doc="output channels")
     kernel: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="size of the window")
     stride: int | tuple[int, ...] = attr.extent(1, ge=1, le=LARGEST, doc="distance of neighbours in the output")

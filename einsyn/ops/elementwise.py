@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.ir.types import TensorType
+from einsyn.ops.laws import each_axis
 from einsyn.ops.op import Op
 from einsyn.ops.rules import needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (3, 6, 5))
@@ -37,6 +39,9 @@ class Elementwise(Op):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return self.at_zero and zeros[0]
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """The expression of the class around the input, in place where that is as good."""

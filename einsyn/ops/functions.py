@@ -6,6 +6,7 @@ from math import pi
 from typing import TYPE_CHECKING
 
 from einsyn.ops.elementwise import Elementwise
+from einsyn.ops.laws import Law
 
 if TYPE_CHECKING:
     from einsyn.ops.lowering import OnnxContext
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 class Sqrt(Elementwise, name="sqrt"):
     """Square root, not a number below 0. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.sqrt; ONNX Sqrt."""
 
+    laws = Law.NEVER_NEGATIVE
     at_zero = True
     source = "torch.sqrt({x})"
     node = "Sqrt"
@@ -22,6 +24,7 @@ class Sqrt(Elementwise, name="sqrt"):
 class Exp(Elementwise, name="exp"):
     """`e ** x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.exp; ONNX Exp."""
 
+    laws = Law.NEVER_NEGATIVE
     source = "torch.exp({x})"
     node = "Exp"
 
@@ -36,6 +39,7 @@ class Log(Elementwise, name="log"):
 class Abs(Elementwise, name="abs"):
     """Absolute value. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.abs; ONNX Abs."""
 
+    laws = Law.HOMOGENEOUS | Law.NEVER_NEGATIVE | Law.FIXES_POSITIVE
     at_zero = True
     source = "torch.abs({x})"
     node = "Abs"
@@ -44,6 +48,7 @@ class Abs(Elementwise, name="abs"):
 class Square(Elementwise, name="square"):
     """`x * x`. Shapes: `... -> ...`. MACs: 0. Errors: T010. Source: torch.square; ONNX Mul."""
 
+    laws = Law.NEVER_NEGATIVE
     at_zero = True
     source = "torch.square({x})"
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Mixing, each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.rules import dim, needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -26,6 +28,7 @@ class Linear(Op, name="linear"):
     """
 
     overwritable = True
+    scaled_by = ("weight", "bias")
     width: int = attr.integer(ge=1, doc="size of the axis afterwards")
     bias: bool = attr.boolean(True, doc="whether a vector is added")
     axis: int | str = attr.axis(-1, doc="the axis that is mapped")
@@ -48,6 +51,13 @@ class Linear(Op, name="linear"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0] and not self.bias
+
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        return each_axis(x.rank, without=(x.axis(self.axis),))
+
+    def mixing(self, *types: TensorType) -> Mixing | None:
+        return Mixing(types[0].axis(self.axis), self.width, self.bias)
 
     def torch(self, ctx: TorchContext) -> str:
         """A Linear, between two transpositions if the axis is not the last."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.reduction import reduce
 from einsyn.ops.rules import SPATIAL, equal_parts, needs_float, needs_image
@@ -15,6 +16,9 @@ from einsyn.ops.rules import SPATIAL, equal_parts, needs_float, needs_image
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from torch import Tensor
+
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -31,6 +35,7 @@ class BatchNorm(Op, name="batch_norm"):
     """
 
     overwritable = True
+    scaled_by = ("weight", "bias")
     eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
     affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
 
@@ -60,6 +65,27 @@ class BatchNorm(Op, name="batch_norm"):
             "running_var": Param(size, "ones"),
             "num_batches_tracked": Param((), "zeros", "i64"),
         }
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
+    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (0,))
+
+    def fixing(self, *types: TensorType) -> Mapping[str, float] | None:
+        if not self.affine:
+            return None
+        scale = (1 + self.eps) ** 0.5
+        return {"weight": scale, "bias": 0, "running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
+
+    def absorbs(self) -> bool:
+        return self.affine
+
+    def after_scaling(self, weights: Mapping[str, Tensor], factor: float) -> Mapping[str, Tensor]:
+        mean, var = weights["running_mean"] * factor, weights["running_var"] * factor**2
+        # By eps the variance is not quite that of what is scaled.
+        kept = ((var + self.eps) / (var + self.eps * factor**2)).sqrt()
+        return {**weights, "running_mean": mean, "running_var": var, "weight": weights["weight"] * kept}
 
     def torch(self, ctx: TorchContext) -> str:
         """A BatchNorm1d or BatchNorm2d."""
@@ -95,6 +121,7 @@ class LayerNorm(Op, name="layer_norm"):
     Source: Ba, Kiros & Hinton 2016 (arXiv:1607.06450); torch.nn.LayerNorm; ONNX LayerNormalization (opset 17).
     """
 
+    scaled_by = ("weight", "bias")
     eps: float = attr.real(1e-5, ge=0, doc="added to the variance")
     affine: bool = attr.boolean(True, doc="whether scale and shift are learned")
 
@@ -109,6 +136,15 @@ class LayerNorm(Op, name="layer_norm"):
         """Scale and shift."""
         size = (types[0].size(-1),)
         return {"weight": Param(size, "ones"), "bias": Param(size, "zeros")} if self.affine else {}
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
+    def even(self, *types: TensorType) -> tuple[int, ...]:
+        return (types[0].rank - 1,)
+
+    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
+        return dict.fromkeys(("weight", "bias"), (types[0].rank - 1,))
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0] and not self.affine and self.eps > 0
@@ -146,6 +182,7 @@ class RmsNorm(Op, name="rms_norm"):
     Source: Zhang & Sennrich, NeurIPS 2019 (arXiv:1910.07467); torch.nn.RMSNorm; ONNX ReduceMean, Sqrt and Div.
     """
 
+    scaled_by = ("weight",)
     eps: float = attr.real(1e-5, ge=0, doc="added to the mean square")
     affine: bool = attr.boolean(True, doc="whether a scale is learned")
 
@@ -159,6 +196,15 @@ class RmsNorm(Op, name="rms_norm"):
     def params(self, *types: TensorType) -> Mapping[str, Param]:
         """The scale."""
         return {"weight": Param((types[0].size(-1),), "ones")} if self.affine else {}
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
+    def even(self, *types: TensorType) -> tuple[int, ...]:
+        return (types[0].rank - 1,)
+
+    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
+        return dict.fromkeys(("weight",), (types[0].rank - 1,))
 
     def torch(self, ctx: TorchContext) -> str:
         """An RMSNorm, or the function where nothing is learned."""
@@ -186,6 +232,7 @@ class RmsNorm(Op, name="rms_norm"):
 class OverGroups(Op, ABC):
     """`(x - mean) / sqrt(var + eps) * weight + bias`, mean and variance over groups of channels and all places."""
 
+    scaled_by = ("weight", "bias")
     eps: float
     affine: bool
 
@@ -279,6 +326,13 @@ class InstanceNorm(OverGroups, name="instance_norm"):
     def count(self, x: TensorType) -> int:
         """One group for each channel."""
         return x.size("c")
+
+    def carries(self, *types: TensorType) -> Carried:
+        x = types[0]
+        return each_axis(x.rank, without=tuple(range(1, x.rank)))
+
+    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
+        return dict.fromkeys(("weight", "bias"), (0,))
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:

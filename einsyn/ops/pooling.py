@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import Size, TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op
 from einsyn.ops.reduction import reduce
 from einsyn.ops.rules import LARGEST, compact, needs_image, per_axis, places, slide
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (3, 9, 8))
@@ -28,6 +30,7 @@ OPEN = TensorType("f32", ("c", "h", "w"), (3, "H", "W"))
 class Pool(Op):
     """What both kinds of pooling share."""
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     kernel: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="size of the window")
     stride: int | tuple[int, ...] = attr.extent(same_as="kernel", ge=1, le=LARGEST, doc="step of the window")
     padding: int | tuple[int, ...] = attr.extent(0, ge=0, le=LARGEST, doc="border on each side")
@@ -52,6 +55,10 @@ class Pool(Op):
         count = 0 if kernel - stride < room < kernel else slide(self, x, axis, kernel, stride, padding)
         # One window more if the last leaves something over; it must start before the border on the right.
         return count + ((count - 1) * stride + kernel < room and count * stride < x.size(axis) + padding)
+
+    def carries(self, *types: TensorType) -> Carried:
+        x = types[0]
+        return each_axis(x.rank, without=tuple(range(1, x.rank)))
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
@@ -171,6 +178,7 @@ class AvgPool(Pool, name="avg_pool"):
 class AdaptivePool(Op, ABC):
     """Pooling to given spatial sizes: place i of m pools `floor(i n / m)` to `ceil((i + 1) n / m) - 1` of n."""
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     size: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="the spatial sizes afterwards")
 
     kind: ClassVar[str]
@@ -185,6 +193,10 @@ class AdaptivePool(Op, ABC):
             for axis in spatial:
                 x.size(axis)
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
+
+    def carries(self, *types: TensorType) -> Carried:
+        x = types[0]
+        return each_axis(x.rank, without=tuple(range(1, x.rank)))
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `adaptive_avg_pool2d` and its like."""

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
+from einsyn.ops.laws import each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.rules import axis_list, needs_batch, needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -34,6 +36,15 @@ class PositionalEncoding(Op, name="positional_encoding"):
     def params(self, *types: TensorType) -> Mapping[str, Param]:
         """The encoding."""
         return {"encoding": Param(types[0].concrete(), "normal 1.0")}
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
+    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
+        return {"encoding": tuple(range(types[0].rank))}
+
+    def fixing(self, *types: TensorType) -> Mapping[str, float] | None:
+        return {"encoding": 0}
 
     def torch(self, ctx: TorchContext) -> str:
         """A sum."""

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import Size, TensorType
+from einsyn.ops.laws import Law
 from einsyn.ops.op import Op
 from einsyn.ops.rules import axis_list, needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -23,6 +25,7 @@ def known(size: Size) -> int:
 class Product(Op):
     """`a @ b` on the last two axes, or the dot product of two vectors."""
 
+    laws = Law.KEEPS_SIGN
     arity = 2
 
     def factor(self, a: TensorType) -> float | None:
@@ -69,6 +72,12 @@ class Product(Op):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return any(zeros)
+
+    def carries(self, *types: TensorType) -> Carried:
+        rank = types[0].rank
+        if rank == 1:
+            return ((None, None),)
+        return (*[(i, i) for i in range(rank - 2)], (rank - 2, None), (None, rank - 1))
 
     def torch(self, ctx: TorchContext) -> str:
         """The operator `@`, on a row and a column for vectors."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Law
 from einsyn.ops.op import Op
 from einsyn.ops.rules import dim, needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -69,6 +71,11 @@ class Reduction(Op):
     def _dims(self, x: TensorType) -> list[int]:
         return [dim(x, i) for i in self._indices(x)]
 
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        gone = self._indices(x)
+        return tuple([(None if i in gone else i,) for i in range(x.rank) if self.keep or i not in gone])
+
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
 
@@ -101,8 +108,12 @@ class Mean(Reduction, name="mean"):
     MACs: 0. Errors: T002 no such axis, T010 integers, T019 an axis twice. Source: torch.mean; ONNX ReduceMean.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     method = "mean({dims}"
     node = "ReduceMean"
+
+    def even(self, *types: TensorType) -> tuple[int, ...]:
+        return tuple(self._indices(types[0]))
 
 
 class Sum(Reduction, name="sum"):
@@ -112,6 +123,7 @@ class Sum(Reduction, name="sum"):
     MACs: 0. Errors: T002 no such axis, T010 integers, T019 an axis twice. Source: torch.sum; ONNX ReduceSum.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     method = "sum({dims}"
     node = "ReduceSum"
     axes_input_from = 13
@@ -124,8 +136,12 @@ class Max(Reduction, name="max"):
     MACs: 0. Errors: T002 no such axis, T010 integers, T019 an axis twice. Source: torch.amax; ONNX ReduceMax.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     method = "amax({dims}"
     node = "ReduceMax"
+
+    def even(self, *types: TensorType) -> tuple[int, ...]:
+        return tuple(self._indices(types[0]))
 
 
 class Var(Reduction, name="var"):
@@ -136,7 +152,11 @@ class Var(Reduction, name="var"):
     Source: torch.var with correction 0; ONNX ReduceMean, Sub and Mul.
     """
 
+    laws = Law.NEVER_NEGATIVE
     method = "var({dims}, correction=0"
+
+    def even(self, *types: TensorType) -> tuple[int, ...]:
+        return tuple(self._indices(types[0]))
 
     def onnx(self, ctx: OnnxContext) -> str:
         """The mean of squared differences from the mean."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op
 from einsyn.ops.rules import needs_batch, needs_float, needs_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (4, 6, 5))
@@ -49,6 +51,7 @@ class TrainOnly(Op):
 
     aliases = True
     repeatable = False
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN | Law.FIXES_ALL
     p: float = attr.real(0.5, ge=0, le=1, doc="the probability of being dropped")
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -60,6 +63,9 @@ class TrainOnly(Op):
 
     def passes(self, *types: TensorType) -> tuple[int, ...] | None:
         return None if self.p else (0,)
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
 
     def onnx(self, ctx: OnnxContext) -> tuple[str, ...]:
         """No node."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.rules import BORDERS, LARGEST, compact, equal_parts, needs_border, needs_image, per_axis, slide
 from einsyn.ops.windows import bordered, gathered
@@ -14,6 +15,7 @@ from einsyn.ops.windows import bordered, gathered
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (4, 9, 8))
@@ -30,6 +32,7 @@ class Pad(Op, name="pad"):
     Source: torch.nn.functional.pad; ONNX Pad, or Gather for circular borders.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     before: int | tuple[int, ...] = attr.extent(ge=0, le=LARGEST, doc="places at the start of each axis")
     after: int | tuple[int, ...] = attr.extent(same_as="before", ge=0, le=LARGEST, doc="places at the end")
     mode: str = attr.text("zeros", one_of=tuple(BORDERS), doc="what is in them")
@@ -48,6 +51,10 @@ class Pad(Op, name="pad"):
     def _sides(self, x: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
         count = x.rank - 1
         return per_axis(self, "before", self.before, count), per_axis(self, "after", self.after, count)
+
+    def carries(self, *types: TensorType) -> Carried:
+        x = types[0]
+        return each_axis(x.rank, without=tuple(range(1, x.rank)))
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `pad`, which lists the last axis first."""
@@ -76,6 +83,7 @@ class Pad(Op, name="pad"):
 class Resampled(Op, ABC):
     """An image at other spatial sizes. Subclasses say which."""
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     mode: str
 
     @abstractmethod
@@ -88,6 +96,10 @@ class Resampled(Op, ABC):
         for axis in needs_image(self, x):
             x.size(axis)
         return TensorType(x.dtype, x.axes, (x.sizes[0], *self.sizes(x)))
+
+    def carries(self, *types: TensorType) -> Carried:
+        x = types[0]
+        return each_axis(x.rank, without=tuple(range(1, x.rank)))
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `interpolate`."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import AXES_OF_KIND, TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Digit, Law, each_axis
 from einsyn.ops.op import Op
 from einsyn.ops.rules import LARGEST, axis_list, compact, needs_batch, needs_image, per_axis, slide
 from einsyn.ops.windows import patches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (3, 9, 8))
@@ -31,6 +34,7 @@ class Permute(Op, name="permute"):
     Source: einspace (arXiv:2405.20838), routing; torch.permute; ONNX Transpose.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
     order: tuple[int, ...] = attr.positions(doc="for each axis of the result the position it comes from")
 
@@ -59,6 +63,9 @@ class Permute(Op, name="permute"):
     def _dims(self, x: TensorType) -> list[int]:
         return [0, *self.order] if x.batched else [p - 1 for p in self.order]
 
+    def carries(self, *types: TensorType) -> Carried:
+        return tuple([(p - 1,) for p in self.order])
+
     def torch(self, ctx: TorchContext) -> str:
         """A call of `permute`."""
         return f"{ctx.inputs[0]}.permute({', '.join(map(str, self._dims(ctx.types[0])))})"
@@ -85,6 +92,7 @@ class Im2col(Op, name="im2col"):
     Source: einspace (arXiv:2405.20838), routing; torch.nn.Unfold; ONNX Gather, or Reshape and Transpose.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     kernel: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="size of the window")
     stride: int | tuple[int, ...] = attr.extent(1, ge=1, le=LARGEST, doc="step of the window")
     padding: int | tuple[int, ...] = attr.extent(0, ge=0, le=LARGEST, doc="zeros on each side")
@@ -112,6 +120,11 @@ class Im2col(Op, name="im2col"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
+
+    def folds(self, *types: TensorType) -> Mapping[int, tuple[Digit, ...]]:
+        (x,) = types
+        area = prod([kernel for kernel, _, _ in self._windows(x.rank - 1)])
+        return {1: (Digit(0, x.size("c")), Digit(None, area))}
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `unfold`, where a signal is an image of height 1; places alone are a view."""
@@ -156,6 +169,7 @@ class Col2im(Op, name="col2im"):
     Source: einspace (arXiv:2405.20838), routing; torch.Tensor.unflatten; ONNX Transpose and Reshape.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -179,6 +193,10 @@ class Col2im(Op, name="col2im"):
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
 
+    def carries(self, *types: TensorType) -> Carried:
+        rank = self.infer(*types).rank
+        return ((1,), *[(None,)] * (rank - 1))
+
     def torch(self, ctx: TorchContext) -> str:
         """A transposition, and an axis taken apart."""
         flipped = f"{ctx.inputs[0]}.transpose(1, 2)"
@@ -201,6 +219,7 @@ class Col2im(Op, name="col2im"):
 class Rename(Op):
     """The same tensor with the axis names of another kind, by position. Subclasses name the kind."""
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
     kind: str
 
@@ -214,6 +233,9 @@ class Rename(Op):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
 
     def torch(self, ctx: TorchContext) -> tuple[str, ...]:
         """The same name."""

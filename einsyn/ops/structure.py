@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType, merge_factors
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Digit, Law, Part, each_axis
 from einsyn.ops.op import Op
 from einsyn.ops.rules import LARGEST, dim, divisors, needs_batch, needs_float, over_batch, same_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (4, 6, 5))
@@ -23,6 +25,7 @@ GRID = (("h", 3), ("w", 2))
 class Identity(Op, name="identity"):
     """The input itself. Shapes: `... -> ...`. MACs: 0. Errors: none. Source: torch.nn.Identity; ONNX emits no node."""
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN | Law.FIXES_ALL
     aliases = True
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -31,6 +34,9 @@ class Identity(Op, name="identity"):
 
     def passes(self, *types: TensorType) -> tuple[int, ...] | None:
         return (0,)
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
 
     def torch(self, ctx: TorchContext) -> tuple[str, ...]:
         """The same name."""
@@ -54,6 +60,8 @@ class Zero(Op, name="zero"):
     Source: the operation `none` of DARTS (arXiv:1806.09055) and NAS-Bench-201; torch.zeros_like; ONNX Expand.
     """
 
+    laws = Law.HOMOGENEOUS | Law.NEVER_NEGATIVE
+
     def infer(self, *types: TensorType) -> TensorType:
         """The type of the input."""
         needs_float(self, *types)
@@ -61,6 +69,9 @@ class Zero(Op, name="zero"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return True
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `zeros_like`."""
@@ -84,6 +95,7 @@ class Clone(Op, name="clone"):
     Source: einspace (arXiv:2405.20838), branching by clone; ONNX emits no node.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN | Law.FIXES_ALL
     aliases = True
     n: int = attr.integer(ge=1, le=LARGEST, doc="number of copies")
 
@@ -93,6 +105,9 @@ class Clone(Op, name="clone"):
 
     def passes(self, *types: TensorType) -> tuple[int, ...] | None:
         return (0,) * self.n
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
 
     def torch(self, ctx: TorchContext) -> tuple[str, ...]:
         """The same name n times."""
@@ -117,6 +132,7 @@ class Group(Op, name="group"):
     Source: einspace (arXiv:2405.20838), branching by group; torch.Tensor.split; ONNX Split.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
     n: int = attr.integer(ge=1, le=LARGEST, doc="number of parts")
     axis: int | str = attr.axis(doc="the axis that is split")
@@ -138,6 +154,15 @@ class Group(Op, name="group"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
+
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        return each_axis(x.rank, without=(x.axis(self.axis),))
+
+    def parts(self, *types: TensorType) -> tuple[int, tuple[Part, ...]]:
+        (x,) = types
+        size = x.size(self.axis) // self.n
+        return x.axis(self.axis), tuple([Part(i * size, size) for i in range(self.n)])
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `chunk`; one part is a chunk as well."""
@@ -170,6 +195,7 @@ class Split(Op, name="split"):
     Source: torch.Tensor.split; ONNX Split.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
     sizes: tuple[int, ...] = attr.sizes(ge=1, doc="size of each part")
     axis: int | str = attr.axis("c", doc="the axis that is split")
@@ -186,6 +212,15 @@ class Split(Op, name="split"):
                 f"the last part could be {size - sum(self.sizes[:-1])}" if sum(self.sizes[:-1]) < size else None,
             )
         return tuple(x.resized(index, n) for n in self.sizes)
+
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        return each_axis(x.rank, without=(x.axis(self.axis),))
+
+    def parts(self, *types: TensorType) -> tuple[int, tuple[Part, ...]]:
+        (x,) = types
+        starts = [sum(self.sizes[:i]) for i in range(len(self.sizes))]
+        return x.axis(self.axis), tuple([Part(start, size) for start, size in zip(starts, self.sizes, strict=True)])
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `split_with_sizes`; one part is a split as well."""
@@ -218,6 +253,7 @@ class Narrow(Op, name="narrow"):
     Source: torch.narrow; ONNX Slice.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
     axis: int | str = attr.axis(doc="the axis that is cut")
     start: int = attr.integer(ge=0, doc="the first element that is kept")
@@ -236,6 +272,14 @@ class Narrow(Op, name="narrow"):
                 f"from {self.start} on there are {size - self.start}" if self.start < size else None,
             )
         return x.resized(index, self.size)
+
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        return each_axis(x.rank, without=(x.axis(self.axis),))
+
+    def parts(self, *types: TensorType) -> tuple[int, tuple[Part, ...]]:
+        (x,) = types
+        return x.axis(self.axis), (Part(self.start, self.size),)
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `narrow`."""
@@ -263,6 +307,7 @@ class Flatten(Op, name="flatten"):
     Errors: T003 open size, T012 no batch axis. Source: torch.flatten; ONNX Reshape.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
 
     def infer(self, *types: TensorType) -> TensorType:
@@ -270,6 +315,9 @@ class Flatten(Op, name="flatten"):
         (x,) = types
         needs_batch(self, x)
         return TensorType(x.dtype, ("d",), (prod(x.concrete()),))
+
+    def folds(self, *types: TensorType) -> Mapping[int, tuple[Digit, ...]]:
+        return {0: tuple([Digit(axis, size) for axis, size in enumerate(types[0].concrete())])}
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `flatten`."""
@@ -296,6 +344,7 @@ class Concat(Op, name="concat"):
     Source: einspace (arXiv:2405.20838); torch.cat; ONNX Concat.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     arity = None
     axis: int | str = attr.axis(doc="the axis along which they are joined")
 
@@ -332,6 +381,12 @@ class Concat(Op, name="concat"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return all(zeros)
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank, len(types), (types[0].axis(self.axis),))
+
+    def joined(self, *types: TensorType) -> int:
+        return types[0].axis(self.axis)
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A call of `cat`."""

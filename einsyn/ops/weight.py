@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
+from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op, Param
 from einsyn.ops.rules import dim, needs_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -26,6 +28,7 @@ class Weight(Op, name="weight"):
 
     arity = 0
     open_names = True
+    scaled_by = ("weight",)
     axes: tuple[str, ...] = attr.names(doc="axis names")
     sizes: tuple[int, ...] = attr.sizes(ge=1, doc="size of each axis")
     init: str = attr.init("normal 0.02", doc="how it starts")
@@ -130,6 +133,7 @@ class Expand(Op, name="expand"):
     Source: torch.Tensor.expand; ONNX Expand.
     """
 
+    laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
     aliases = True
     axis: int | str = attr.axis(doc="the axis that is repeated")
     n: int = attr.integer(ge=1, doc="its size afterwards")
@@ -147,6 +151,10 @@ class Expand(Op, name="expand"):
 
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
+
+    def carries(self, *types: TensorType) -> Carried:
+        (x,) = types
+        return each_axis(x.rank, without=(x.axis(self.axis),))
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `expand`."""

@@ -38,7 +38,7 @@ def check_op(op: type[Op]) -> None:
 
     Documentation and attributes; a type rule that answers any types; shapes, dtypes, parameters, buffers, MACs and
     gradients against torch; torch against onnxruntime at the oldest, default and newest opset with an open batch; the
-    text of the graph and of the source.
+    text of the graph and of the source; what it says of its function (`einsyn.ops.laws`).
 
     Args:
         op: a registered subclass of `einsyn.Op`.
@@ -46,6 +46,8 @@ def check_op(op: type[Op]) -> None:
     Raises:
         ContractError: with all that was found.
     """
+    from einsyn.testing.law_contract import LAW_CHECKS
+
     found, _ = run_checks(_OF_CLASS, op, op.name)
     try:
         examples = [Example(one, types) for one, types in op.examples()]
@@ -53,7 +55,7 @@ def check_op(op: type[Op]) -> None:
         found.append(Finding("examples", op.name, f"{type(error).__name__}: {error}"))
         examples = []
     for example in examples:
-        found += run_checks(_OF_EXAMPLE, example, str(example))[0]
+        found += run_checks((*_OF_EXAMPLE, *LAW_CHECKS), example, str(example))[0]
     if found:
         raise ContractError(f"operation `{op.name}`", found)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import WeightsError
 from einsyn.weights.alignment import NumberedTree, align
 from einsyn.weights.file import read_weights
+from einsyn.weights.preserving.check import SAME, difference
+from einsyn.weights.preserving.solve import solve
 from einsyn.weights.state import check_state, detached, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from pathlib import Path
 
     import torch
@@ -40,9 +42,10 @@ class Weight:
         name: of the parameter or buffer in the operation.
         key: of the tensor in the module's `state_dict` that holds it, perhaps beside others.
         shape: of the weight, before any rewriting.
-        copied: whether the parent's was taken; else it is fresh.
-        source: the derivation node of the parent that it was taken from.
-        reason: why it was taken, or why it is fresh.
+        copied: whether the parent's was taken, as it is.
+        source: the derivation node of the parent that it was taken or worked out from.
+        reason: why it was taken, what was worked out, or why it is fresh.
+        computed: whether it was worked out so that the network computes what its parent does.
     """
 
     path: str
@@ -53,6 +56,7 @@ class Weight:
     copied: bool
     source: str | None
     reason: str
+    computed: bool = False
 
     @property
     def scalars(self) -> int:
@@ -69,9 +73,18 @@ class Transfer:
 
     Args:
         weights: every parameter and buffer of the child, in the order of execution.
+        difference: the largest difference of the child's outputs from its parent's, on random inputs in eval mode and
+            64 bits, over the largest of them where that is above 1; None where no weights were found with which
+            they are the same, or nobody asked for them.
     """
 
     weights: tuple[Weight, ...]
+    difference: float | None = None
+
+    @property
+    def preserved(self) -> bool:
+        """Whether the child computes what its parent does, in eval mode."""
+        return self.difference is not None
 
     @property
     def copied(self) -> tuple[Weight, ...]:
@@ -79,9 +92,14 @@ class Transfer:
         return tuple([w for w in self.weights if w.copied])
 
     @property
+    def computed(self) -> tuple[Weight, ...]:
+        """Those that were worked out so that the function stays."""
+        return tuple([w for w in self.weights if w.computed])
+
+    @property
     def fresh(self) -> tuple[Weight, ...]:
         """Those that are as they were initialised."""
-        return tuple([w for w in self.weights if not w.copied])
+        return tuple([w for w in self.weights if not (w.copied or w.computed)])
 
     def __str__(self) -> str:
         copied = self.copied
@@ -89,13 +107,23 @@ class Transfer:
             f"{len(copied)} of {len(self.weights)} weights copied, "
             f"{sum(w.scalars for w in copied):,} of {sum(w.scalars for w in self.weights):,} numbers"
         ]
-        counted = Counter((w.copied, w.reason) for w in self.weights)
-        lines += [f"  {'copied' if taken else 'fresh '} {n:4}  {reason}" for (taken, reason), n in counted.items()]
+        if self.difference is not None:
+            lines.insert(0, f"the function is the parent's, largest difference {self.difference:.1e}")
+        counted = Counter((_done(w), w.reason) for w in self.weights)
+        lines += [f"  {done:8} {n:4}  {reason}" for (done, reason), n in counted.items()]
         return "\n".join(lines)
 
 
+def _done(weight: Weight) -> str:
+    return "copied" if weight.copied else "computed" if weight.computed else "fresh"
+
+
 def transfer(
-    parent: tuple[Architecture, nn.Module], child: tuple[Architecture, nn.Module], *, rewrite: Rewriting = "exact"
+    parent: tuple[Architecture, nn.Module],
+    child: tuple[Architecture, nn.Module],
+    *,
+    rewrite: Rewriting = "exact",
+    preserve: bool = False,
 ) -> Transfer:
     """Give a network the weights of another one, where it is unchanged.
 
@@ -104,10 +132,16 @@ def transfer(
     was changed; and if the weights of the operation have the same shapes. An operation takes all its weights or none.
     Running statistics are taken as weights are. Everything else stays as it was initialised.
 
+    With `preserve`, weights are looked for with which the child computes what its parent does, in eval mode: wider
+    layers repeat units, what was inserted hands its input on or adds nothing, copies that are added share. Where none
+    are found, or outputs differ by more than 1e-5, weights are taken over as without.
+
     Args:
         parent: an architecture and its module, which stays as it is.
         child: an architecture of the same grammar and its module, which is changed in place.
         rewrite: the form of both modules, as `Architecture.module` was told.
+        preserve: look for weights that keep the function (Chen, Goodfellow & Shlens 2016, arXiv:1511.05641; Wei et al.
+            2016, arXiv:1603.01670); `Transfer.preserved` says whether there are any.
 
     Raises:
         WeightsError: W002, W003, W005 a module is not of its architecture and form; W006 the form is `deploy`; W008 the
@@ -115,22 +149,31 @@ def transfer(
         UsageError: U024 there is no such form.
     """
     (before, trained), (after, module) = parent, child
+    given = elaborated(before, detached(trained.state_dict()), rewrite)
+    now = elaborated(after, detached(module.state_dict()), rewrite)
     plan = Plan.of(before, after)
-    weights = plan.weights(
-        elaborated(before, detached(trained.state_dict()), rewrite),
-        elaborated(after, detached(module.state_dict()), rewrite),
-    )
-    fill(module, after.form(rewrite).state(weights))
+    if preserve:
+        found = _preserving(plan, before, given, now)
+        if found is not None:
+            numbers, report = found
+            kept = {key: tensor.clone() for key, tensor in detached(module.state_dict()).items()}
+            fill(module, after.form(rewrite).state(numbers))
+            apart = difference(after.graph, trained, module)
+            if apart <= SAME:
+                return report(rewrite, apart)
+            fill(module, kept)
+    fill(module, after.form(rewrite).state(plan.weights(given, now)))
     return plan.report(rewrite)
 
 
-def take_over(path: Path, child: Architecture, module: nn.Module) -> None:
+def take_over(path: Path, child: Architecture, module: nn.Module, *, preserve: bool = False) -> Transfer:
     """Give a network the weights in a file, where it is unchanged.
 
     Args:
         path: a file that `Architecture.save_weights` wrote, of an architecture of the same space.
         child: the architecture.
         module: its module, of the form `exact`; it is changed in place.
+        preserve: look for weights that keep the function, see `transfer`.
 
     Raises:
         WeightsError: W001 to W003, W005, W006 the file is damaged, not of this space, or folded for deployment.
@@ -139,10 +182,56 @@ def take_over(path: Path, child: Architecture, module: nn.Module) -> None:
     given = read_weights(path)
     form = cast("Rewriting", given.facts.get("form", "exact"))
     parent = child.space.parse(str(given.facts.get("architecture")))
-    weights = Plan.of(parent, child).weights(
-        elaborated(parent, given.tensors, form), elaborated(child, detached(module.state_dict()), "exact")
-    )
-    fill(module, child.form().state(weights))
+    weights = elaborated(parent, given.tensors, form)
+    if preserve:
+        trained = parent.module()
+        fill(trained, parent.form().state(weights))
+        return transfer((parent, trained), (child, module), preserve=True)
+    plan = Plan.of(parent, child)
+    fill(module, child.form().state(plan.weights(weights, elaborated(child, detached(module.state_dict()), "exact"))))
+    return plan.report("exact")
+
+
+def can_preserve(parent: Architecture, child: Architecture) -> bool:
+    """Whether weights are found with which a child computes what its parent does, as far as their graphs say.
+
+    Raises:
+        WeightsError: W008 the grammars differ.
+    """
+    return solve(parent.graph, child.graph, Plan.of(parent, child).counterparts) is not None
+
+
+def _preserving(
+    plan: Plan, parent: Architecture, given: Mapping[Slot, torch.Tensor], now: Mapping[Slot, torch.Tensor]
+) -> tuple[dict[Slot, torch.Tensor], Callable[[Rewriting, float], Transfer]] | None:
+    """The child's weights with which it computes what its parent does, and what reports of them; None if not found."""
+    from einsyn.weights.preserving import numbers
+
+    graphs = parent.graph, plan.child.graph
+    solved = solve(*graphs, plan.counterparts)
+    if solved is None:
+        return None
+    made = numbers.numbers(solved, graphs, given, now)
+    weights = plan.weights(given, now)
+    for owner, (tensors, _) in made.items():
+        for name, tensor in tensors.items():
+            weights[owner, name] = tensor.to(dtype=weights[owner, name].dtype, device=weights[owner, name].device)
+
+    def report(rewrite: Rewriting, apart: float) -> Transfer:
+        found: list[Weight] = []
+        usual = plan.report(rewrite).weights
+        for weight, (owner, name) in zip(usual, plan.slots(), strict=True):
+            if owner not in made or name not in made[owner][0]:
+                found.append(weight)
+                continue
+            why = made[owner][1]
+            role = solved.roles.get(owner)
+            source = None if role is None or role.source is None else str(role.source.path)
+            same = why == numbers.SAME
+            found.append(replace(weight, copied=same, computed=not same, source=source, reason=why))
+        return Transfer(tuple(found), apart)
+
+    return weights, report
 
 
 def elaborated(
@@ -177,10 +266,13 @@ class Plan:
     Args:
         child: the child.
         sets: for every weight set of the child's graph that of the parent's or None, the parent's place, and why.
+        counterparts: for weight sets of the child the parent's of the same class of operation at the same place, of
+            whatever shapes.
     """
 
     child: Architecture
     sets: Mapping[int, tuple[int | None, str | None, str]]
+    counterparts: Mapping[int, int]
 
     @classmethod
     def of(cls, parent: Architecture, child: Architecture) -> Plan:
@@ -199,7 +291,20 @@ class Plan:
         found: dict[int, tuple[int | None, str | None, str]] = {}
         for pair, sites in zip(pairs, asked, strict=True):
             found |= _matched(pair, given[pair.node] if pair else [], sites)
-        return cls(child, found)
+        counterparts: dict[int, int] = {}
+        for pair, sites in zip(pairs, asked, strict=True):
+            if pair is not None:
+                counterparts |= _counterparts(given[pair.node], sites)
+        return cls(child, found, counterparts)
+
+    def slots(self) -> list[Slot]:
+        """The weights of the child in the order of the report."""
+        return [
+            (operation.owner, name)
+            for operation in self.child.graph.owners()
+            if operation.owner is not None
+            for name in _declared(operation)
+        ]
 
     def weights(
         self, parent: Mapping[Slot, torch.Tensor], child: Mapping[Slot, torch.Tensor]
@@ -275,4 +380,17 @@ def _matched(
             found[site.owner] = (source.owner, str(source.operation.path), pair.why.value)
         else:
             found[site.owner] = (None, None, OTHER_SHAPES if queue is None else ONCE_MORE)
+    return found
+
+
+def _counterparts(given: list[_Site], asked: list[_Site]) -> dict[int, int]:
+    """For the weight sets of a node those of the node that it stands for: of one class of operation, in order."""
+    left: dict[type, deque[_Site]] = {}
+    for site in given:
+        left.setdefault(type(site.operation.op), deque()).append(site)
+    found: dict[int, int] = {}
+    for site in asked:
+        queue = left.get(type(site.operation.op))
+        if queue:
+            found[site.owner] = queue.popleft().owner
     return found

@@ -1,0 +1,1 @@
+"""Weights with which a changed network computes what another one does: found on the graphs, checked by numbers."""
