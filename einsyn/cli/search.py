@@ -322,7 +322,7 @@ def _nothing(run: Run, arm: Arm) -> Diagnostic:
     from einsyn.search.store import SEARCH
 
     evidence: dict[str, str] = {}
-    for evaluation in run.store.evaluations(SEARCH):
+    for evaluation in filter(lambda each: each.failed, run.store.evaluations(SEARCH)):
         first = evaluation.message.splitlines()[:1] or [""]
         evidence.setdefault(
             evaluation.status, f"{arm.failures[evaluation.status]} {evaluation.status}, such as: {first[0]}"
@@ -339,23 +339,34 @@ def values_shown(values: Mapping[str, float] | None, message: str) -> str:
 
 
 def _counts(run: Run, arm: Arm) -> dict[str, Any]:
+    from einsyn.search.halving import halves
+
     return {
         "evaluations": arm.done,
         "repeated": arm.remembered,
         "failed": dict(sorted(arm.failures.items())),
+        "stopped": arm.stopped,
+        **({"epochs": run.store.epochs(arm.name)} if halves(run.objectives) else {}),
         "best": arm.best(run.objectives),
         "ended": arm.ended,
     }
 
 
 def _table(run: Run, driver: Driver, front: list[Evaluation], files: list[Path], again: Any) -> list[str]:
+    from einsyn.search.halving import halves
+
     lines: list[str] = []
     for arm in driver.arms:
         failed = ", ".join(f"{count} {kind}" for kind, count in sorted(arm.failures.items())) or "none"
         best = arm.best(run.objectives)
         name = f"{run.plan.strategy}, seed {run.plan.seed}" if arm is driver.arms[0] else arm.name
         shown = "nothing" if best is None else f"{run.plan.names[0]} {best:.6g}"
-        lines.append(f"{name}: best {shown}, {arm.done:,} evaluations, {arm.remembered:,} repeated, failed: {failed}")
+        counts = f"{arm.done:,} evaluations, {arm.remembered:,} repeated"
+        training = halves(run.objectives)
+        if training is not None:
+            whole = (arm.done - arm.remembered) * training.how.epochs
+            counts += f", {arm.stopped:,} stopped early ({run.store.epochs(arm.name):,} epochs instead of {whole:,})"
+        lines.append(f"{name}: best {shown}, {counts}, failed: {failed}")
         if arm.ended:
             lines.append(f"  ended: {arm.ended}")
     if not front:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from einsyn.space import Space
 
 # How an evaluation fails: no finite number, no answer in time, out of memory, the process died, an exception; nothing
-# is known of the architecture; it does not meet a requirement.
-FailureKind = Literal["nan", "timeout", "memory", "crash", "exception", "missing", "refused"]
+# is known of the architecture; it does not meet a requirement; others of its batch were better before it was done.
+FailureKind = Literal["nan", "timeout", "memory", "crash", "exception", "missing", "refused", "stopped"]
+STOPPED: Final = "stopped"
 
 # Characters of a failure's message that are kept.
 _MESSAGE: Final = 2_000
@@ -47,6 +48,20 @@ class Lineage(NamedTuple):
 
     parent: Path | None
     own: Path
+
+
+class Portion(NamedTuple):
+    """A part of a training.
+
+    Args:
+        epochs: after which it pauses, counted from the beginning, and is scored.
+        before: a file of the state in which it paused before; None to begin.
+        after: the file that gets the state in which it pauses; None if it will not go on.
+    """
+
+    epochs: int
+    before: Path | None
+    after: Path | None
 
 
 class Objective(ABC):
@@ -102,6 +117,13 @@ class Objective(ABC):
         """
         return self.evaluate(architecture, seed)
 
+    def evaluate_portion(self, architecture: Architecture, seed: int, portion: Portion) -> float:
+        """As `evaluate`, up to a point from which it may go on; for objectives that are done in portions.
+
+        A state that cannot be read is made again from the beginning; one that cannot be written is missed by nobody.
+        """
+        raise NotImplementedError(f"{self.name} is not done in portions")
+
     def prepare(self, space: Space) -> None:  # noqa: B027  # there is something to do for some only
         """Read what is needed, and check that it fits the space; called once before evaluations.
 
@@ -139,14 +161,17 @@ class Result(NamedTuple):
 
 
 def evaluate(
-    objectives: Sequence[Objective], architecture: Architecture, seed: int, lineage: Lineage | None = None
-) -> Result:
+    objectives: Sequence[Objective], architecture: Architecture, seed: int, lineage: Lineage | None = None,
+    portion: Portion | None = None,
+) -> Result:  # fmt: skip
     """Ask all objectives, in order, until one fails. Only what ends the process is not caught."""
     values: list[float] = []
     for objective in objectives:
         try:
             with contained(seed):
-                if lineage is not None and objective.inherits:
+                if portion is not None:
+                    value = float(objective.evaluate_portion(architecture, seed, portion))
+                elif lineage is not None and objective.inherits:
                     value = float(objective.evaluate_child(architecture, seed, lineage))
                 else:
                     value = float(objective.evaluate(architecture, seed))

@@ -32,6 +32,8 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "noise": (0.0, 1e6),
     "train_examples": (0, math.inf),
     "valid_examples": (0, math.inf),
+    "halving": (1, 1_000),
+    "first_rung": (1, 100_000),
     "seed": (0, 2**63 - 1),
 }
 
@@ -57,6 +59,8 @@ class Recipe:
         standardise: examples get mean 0 and deviation 1 by channel or feature, numbers to be approximated too.
         train_examples: how many to use, the first of a fixed shuffle; 0 for all.
         valid_examples: the same of the validation part.
+        halving: in a search one of so many networks of a batch goes on at each rung; 1 trains all to the end.
+        first_rung: epochs of the first rung, at least.
         seed: added to the seed of the search, for another initialisation and order.
     """
 
@@ -76,11 +80,24 @@ class Recipe:
     standardise: bool = True
     train_examples: int = 0
     valid_examples: int = 0
+    halving: int = 1
+    first_rung: int = 1
     seed: int = 0
 
     def record(self) -> dict[str, Any]:
         """All settings, fit for JSON."""
         return asdict(self)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """After how many epochs networks are compared, at last all: each the one after it divided by `halving`.
+
+        Epochs that are not whole are rounded down. Without halving there is one rung.
+        """
+        found = [self.epochs]
+        while self.halving > 1 and found[-1] // self.halving >= self.first_rung:
+            found.append(found[-1] // self.halving)
+        return tuple(reversed(found))
 
 
 def read_recipe(path: str | Path) -> Recipe:

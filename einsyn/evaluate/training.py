@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from einsyn.backends.torch_module import import_torch
-from einsyn.errors import FileError
+from einsyn.errors import FileError, WeightsError
+from einsyn.evaluate.checkpoint import Course, read_checkpoint, write_checkpoint
 from einsyn.evaluate.data import location, read_data
 from einsyn.evaluate.fit import class_axis, fit
 from einsyn.evaluate.objective import EvaluationError, Objective
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from einsyn.architecture import Architecture
     from einsyn.evaluate.fit import Examples, Fitted
-    from einsyn.evaluate.objective import Lineage
+    from einsyn.evaluate.objective import Lineage, Portion
     from einsyn.space import Space
 
 # A mean loss so many times above that of the first step is no training any more.
@@ -102,23 +103,36 @@ class Training(Objective):
             architecture.save_weights(lineage.own, trained.module)
         return trained.valid
 
-    def train(self, architecture: Architecture, seed: int, parent: Path | None = None) -> Trained:
+    def evaluate_portion(self, architecture: Architecture, seed: int, portion: Portion) -> float:
+        if portion.before is not None:
+            # What is not there any more, or is no state, is made again: the number is the same.
+            with suppress(FileError, WeightsError):
+                return self.train(architecture, seed, portion=portion).valid
+        return self.train(architecture, seed, portion=portion._replace(before=None)).valid
+
+    def train(
+        self, architecture: Architecture, seed: int, parent: Path | None = None, portion: Portion | None = None
+    ) -> Trained:
         """Train a network and keep it.
 
         Args:
             architecture: what to train.
             seed: of everything random.
             parent: a file of weights that are taken over where they are of what is unchanged.
+            portion: which part of the training; all of it if None.
 
         Raises:
             EvaluationError: `nan`, training diverges.
         """
         self.prepare(architecture.space)
         assert self._fitted is not None
-        return train(architecture, self._fitted, self.how, seed, parent)
+        return train(architecture, self._fitted, self.how, seed, parent, portion)
 
 
-def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, parent: Path | None = None) -> Trained:
+def train(
+    architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, parent: Path | None = None,
+    portion: Portion | None = None,
+) -> Trained:  # fmt: skip
     """Train a network.
 
     Args:
@@ -128,9 +142,13 @@ def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, p
         seed: of initialisation, order and augmentation; that of the recipe is added. Layers that drop use torch's own
             generator, which `evaluate` seeds.
         parent: a file of weights that are taken over, see `take_over`.
+        portion: which part of the training; all of it if None. Parts done one after the other are the whole, bit for
+            bit: the schedule is that of all epochs, and everything random goes on as it would have.
 
     Raises:
         EvaluationError: `nan`, a loss or an output is not finite, or the loss grows without bound.
+        FileError: the state to go on from cannot be read.
+        WeightsError: W001 it is damaged.
     """
     torch = import_torch()
 
@@ -141,12 +159,15 @@ def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, p
         take_over(parent, architecture, module)
     axis = axis_of_classes(architecture) if data.classes else 0
     size = min(recipe.batch_size, len(data.train.x))
-    steps = recipe.epochs * (len(data.train.x) // size)
+    per_epoch = len(data.train.x) // size
+    steps = recipe.epochs * per_epoch
     optimiser = optimiser_of(module, recipe)
-    losses: list[float] = []
-    first = math.inf
+    first, losses = math.inf, list[float]()
+    if portion is not None and portion.before is not None:
+        first, losses = read_checkpoint(portion.before, module, optimiser, random)
+    epochs = (recipe.epochs if portion is None else portion.epochs) - len(losses)
     module.train()
-    for step, (x, y) in enumerate(_batches(data, recipe, random)):
+    for step, (x, y) in enumerate(_batches(data, recipe, random, epochs), len(losses) * per_epoch):
         for group in optimiser.param_groups if optimiser else ():
             group["lr"] = recipe.learning_rate * _rate(recipe, step, steps)
         loss = loss_of(module(x), y, axis, recipe.label_smoothing if data.classes else None)
@@ -160,12 +181,14 @@ def train(architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, p
         if not math.isfinite(value):
             raise EvaluationError("nan", f"the loss is {value} in step {step + 1} of {steps}")
         first = min(first, 1.0 + value) if step == 0 else first
-        per_epoch = steps // recipe.epochs
         if step % per_epoch == 0:
             losses.append(0.0)
         losses[-1] += value / per_epoch
         if (step + 1) % per_epoch == 0 and losses[-1] > _DIVERGED * first:
             raise EvaluationError("nan", f"the loss grew to {losses[-1]:.3g} in epoch {len(losses)}")
+    if portion is not None and portion.after is not None:
+        with suppress(FileError):
+            write_checkpoint(portion.after, module, optimiser, random, Course(first, losses))
     module.eval()
     valid = _score(module, data.valid, axis, recipe.batch_size)
     test = None if data.test is None else _score(module, data.test, axis, recipe.batch_size)
@@ -217,13 +240,13 @@ def _rate(recipe: Recipe, step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
 
 
-def _batches(data: Fitted, recipe: Recipe, random: Any) -> Iterator[tuple[Tensor, Tensor]]:
-    """All batches of all epochs."""
+def _batches(data: Fitted, recipe: Recipe, random: Any, epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """All batches of so many epochs."""
     torch = import_torch()
 
     count = len(data.train.x)
     size = min(recipe.batch_size, count)
-    for _ in range(recipe.epochs):
+    for _ in range(epochs):
         order = torch.randperm(count, generator=random)
         for at in range(0, count // size * size, size):
             chosen = order[at : at + size]

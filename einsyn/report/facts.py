@@ -118,7 +118,7 @@ class Facts:
         for arm, evaluations in self.arms.items():
             kinds: dict[str, list[Evaluation]] = {}
             for evaluation in evaluations:
-                if evaluation.values is None:
+                if evaluation.failed:
                     kinds.setdefault(evaluation.status, []).append(evaluation)
             for kind, failed in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])):
                 ids = tuple(each.id for each in failed[:5])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError
+from einsyn.search.halving import halves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ def _asked(run: Run) -> Iterator[tuple[str, str]]:
     for number, objective in enumerate(run.plan.objectives):
         yield from _flat(f"objective {number + 1}", objective)
     yield "requirements", ", ".join(f"{name}{comparison}{bound:g}" for name, comparison, bound in run.plan.requirements)
+    if halves(run.objectives) is not None:
+        yield "networks that halving compares", str(run.plan.batch)
     # All else that a plan says, now or later: whether evaluations are repeated, for example.
     rest = run.plan.record()
     yield from _flat("plan", {name: rest[name] for name in rest if name not in (*SEARCHES_BY, *_ELSEWHERE)})
@@ -82,6 +85,8 @@ def doubts(runs: Sequence[Run]) -> list[str]:
             found.append(f"the runs have different limits of {name}: what failed by these may differ")
     if len({run.plan.inherit for run in runs}) > 1:
         found.append("some runs inherit weights, so that their networks were trained for longer than those of others")
+    if halves(runs[0].objectives) is not None:
+        found.append("networks that halving stopped have no score here; Kendall's tau is over those that it kept")
     timed = [str(run.folder) for run in runs if not run.reproducible]
     if timed:
         found.append(f"bounded by time, and not reproducible: {', '.join(timed)}")

@@ -11,6 +11,7 @@ from einsyn.report import figures
 from einsyn.report.facts import Facts
 from einsyn.report.operators import LEAST, occurrences
 from einsyn.report.reproduce import RECIPE, reproduction
+from einsyn.search.halving import halves
 from einsyn.search.store import BASELINE, SEARCH
 
 if TYPE_CHECKING:
@@ -72,13 +73,17 @@ def _summary(facts: Facts) -> Iterator[str]:
     run = facts.run
     yield _paragraph(_state(facts))
     rows: list[tuple[object, ...]] = []
+    halved = halves(run.objectives) is not None
     for arm, evaluations in facts.arms.items():
         done = [each for each in evaluations if each.values is not None]
         best = [facts.course(arm, k)[-1][1] if done else None for k in range(len(facts.names))]
         repeated = sum(each.seconds is None for each in evaluations)
         name = run.plan.strategy if arm == SEARCH else "random baseline"
-        rows.append((name, len(evaluations), len(done), len(evaluations) - len(done), repeated, *best))
-    head = ["", "evaluations", "with a value", "failed", "repeated", *(f"best {name}" for name in facts.names)]
+        failed = sum(each.failed for each in evaluations)
+        stopped = [len(evaluations) - len(done) - failed] if halved else []
+        rows.append((name, len(evaluations), len(done), *stopped, failed, repeated, *best))
+    middle = ["with a value", *(["stopped early"] if halved else []), "failed", "repeated"]
+    head = ["", "evaluations", *middle, *(f"best {name}" for name in facts.names)]
     yield from page.table(head, rows)
     if facts.best is None:
         yield _paragraph("No evaluation has a value yet; below is what there is.")

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError, SamplingError
 from einsyn.evaluate.cost import COSTS
-from einsyn.evaluate.objective import Result
+from einsyn.evaluate.objective import STOPPED, Result
 from einsyn.search.executors import Task
 from einsyn.search.front import Front
+from einsyn.search.halving import Entrant, Halving, halves
 from einsyn.search.inheritance import KeptWeights
 from einsyn.search.store import BASELINE, SEARCH, Evaluation
 from einsyn.search.strategy import Outcome
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
     from einsyn.search.strategy import Proposal, Strategy
 
 
+# A proposal of an arm, what is the same as it, and what is known of its batch.
+_Waiting = tuple["Arm", "Proposal", str, "dict[int, Evaluation]"]
+
+
 class Arm:
     """One search of a run: the search itself, or the random baseline.
 
-    `done` counts its evaluations, `front` holds what nothing else beats, `failures` counts by kind. `ended` says why
-    there will be no more, if that is so.
+    `done` counts its evaluations, `front` holds what nothing else beats, `failures` counts by kind, `stopped` those
+    that halving ended early. `ended` says why there will be no more, if that is so.
     """
 
     def __init__(self, name: str, strategy: Strategy) -> None:
@@ -42,6 +47,7 @@ class Arm:
         self.strategy = strategy
         self.front: Front[Evaluation] = Front()
         self.failures: dict[str, int] = {}
+        self.stopped = 0
         self.done = 0
         self.remembered = 0
         self.batch = 0
@@ -56,7 +62,9 @@ class Arm:
         """Take a finished evaluation into the counts."""
         self.done += 1
         self.remembered += evaluation.seconds is None
-        if scores is None:
+        if evaluation.status == STOPPED:
+            self.stopped += 1
+        elif scores is None:
             self.failures[evaluation.status] = self.failures.get(evaluation.status, 0) + 1
         else:
             self.front.add(scores, evaluation)
@@ -80,6 +88,8 @@ class Driver:
         # One number for what is the same only where that holds for every objective.
         self._by_function = all(o.of_function for o in run.objectives)
         self._weights = KeptWeights(run) if run.plan.inherit else None
+        training = halves(run.objectives)
+        self._halving = None if training is None else Halving(run, training)
         names = [SEARCH, BASELINE] if run.plan.baseline else [SEARCH]
         self.arms = [Arm(name, run.plan.make_strategy(run.space, name)) for name in names]
 
@@ -106,6 +116,8 @@ class Driver:
                     evaluation = found[proposal.id]
                     scores = self.run.scores(evaluation)
                     arm.count(evaluation, scores)
+                    if self._halving is not None and evaluation.status == STOPPED:
+                        scores = self._halving.told(evaluation)
                     outcomes.append(Outcome(proposal, scores))
                 arm.strategy.tell(outcomes)
                 if self._weights is not None and arm.name == SEARCH:
@@ -160,8 +172,8 @@ class Driver:
         """Find out what is not stored of some batches. What one worker or many give is the same."""
         plan = self.run.plan
         first: dict[str, int] = {}
-        waiting: list[tuple[Arm, Proposal, str, dict[int, Evaluation]]] = []
-        repeated: list[tuple[Arm, Proposal, str, dict[int, Evaluation]]] = []
+        waiting: list[_Waiting] = []
+        repeated: list[_Waiting] = []
         for arm, proposals, found in begun:
             for proposal in proposals:
                 if proposal.id in found:
@@ -177,6 +189,9 @@ class Driver:
                     continue
                 first[same] = len(waiting)
                 waiting.append((arm, proposal, same, found))
+        if self._halving is not None:
+            self._halve(begun, waiting)
+            waiting = []
         tasks = [Task(p.architecture, self._lineage(arm, p)) for arm, p, _, _ in waiting]
         for index, result, seconds in self.executor.run(tasks):
             arm, proposal, same, found = waiting[index]
@@ -188,7 +203,31 @@ class Driver:
             assert known is not None
             failure: Any = None if known.status == "done" else known.status  # the store has it as text
             result = Result(known.values, failure, known.message)
+            if self._halving is not None:
+                self._halving.remember(known, arm.name, proposal.id)
             self._keep(arm, proposal, same, result, None, found)
+
+    def _halve(
+        self, begun: Sequence[tuple[Arm, list[Proposal], dict[int, Evaluation]]], waiting: Sequence[_Waiting]
+    ) -> None:
+        """Train what is waiting by halving, with what is stored of the same batches."""
+        assert self._halving is not None
+        places = {(arm.name, proposal.id): (arm, proposal, same, found) for arm, proposal, same, found in waiting}
+        batches = [
+            [
+                Entrant(arm.name, proposal, stored is not None, stored is not None and stored.failed)
+                for proposal in proposals
+                if ((stored := found.get(proposal.id)) is None and (arm.name, proposal.id) in places)
+                or (stored is not None and stored.seconds is not None and stored.same)
+            ]
+            for arm, proposals, found in begun
+        ]
+
+        def tell(entrant: Entrant, result: Result, seconds: float) -> None:
+            arm, proposal, same, found = places[entrant.arm, entrant.proposal.id]
+            self._keep(arm, proposal, same, self._checked(result), seconds, found)
+
+        self._halving.train(self.executor, batches, tell)
 
     def _lineage(self, arm: Arm, proposal: Proposal) -> Lineage | None:
         """What an evaluation takes over; in the baseline nothing comes from anything."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from einsyn.architecture import Architecture
-    from einsyn.evaluate.objective import Lineage, Objective
+    from einsyn.evaluate.objective import Lineage, Objective, Portion
 
 
 class Task(NamedTuple):
@@ -21,10 +21,12 @@ class Task(NamedTuple):
     Args:
         architecture: what.
         lineage: where it takes weights from and leaves them, where weights are inherited.
+        portion: which part of it, where it is done in parts.
     """
 
     architecture: Architecture
     lineage: Lineage | None = None
+    portion: Portion | None = None
 
 
 class Finished(NamedTuple):
@@ -73,7 +75,7 @@ class InProcess(Executor):
         self._seed = seed
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
-        for place, (architecture, lineage) in enumerate(tasks):
+        for place, (architecture, lineage, portion) in enumerate(tasks):
             begun = time.perf_counter()
-            result = evaluate(self._objectives, architecture, self._seed, lineage)
+            result = evaluate(self._objectives, architecture, self._seed, lineage, portion)
             yield Finished(place, result, time.perf_counter() - begun)

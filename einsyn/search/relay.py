@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from einsyn.errors import FileError
-from einsyn.evaluate.objective import Lineage, Result
+from einsyn.evaluate.objective import Result
 from einsyn.files import replacing
 from einsyn.isolation.service import CannotLoadError, Ended, Service
 from einsyn.search.executors import Finished
@@ -40,22 +40,21 @@ class Sent(NamedTuple):
     """A request whose files are sent along.
 
     Args:
-        text: of the architecture.
-        parent: the weights to begin with, as the bytes of a file; None if there are none.
-        leaves: whether the weights that it ends with are wanted.
+        request: the names of its files say nothing where it goes.
+        before: the file that it begins with, as bytes; None if there is none.
+        leaves: whether the file that it leaves is wanted.
     """
 
-    text: str
-    parent: bytes | None
+    request: Request
+    before: bytes | None
     leaves: bool
 
     @classmethod
     def of(cls, request: Request) -> Sent:
-        """Take up the files of a request."""
-        lineage = request.lineage
-        if lineage is None:
-            return cls(request.text, None, False)
-        return cls(request.text, None if lineage.parent is None else lineage.parent.read_bytes(), True)
+        """Take up the files of a request. A state to go on from may be gone, and is made again where it is needed."""
+        before, after = request.files
+        gone = before is None or (request.portion is not None and not before.is_file())
+        return cls(request, None if gone or before is None else before.read_bytes(), after is not None)
 
 
 class Got(NamedTuple):
@@ -64,12 +63,12 @@ class Got(NamedTuple):
     Args:
         result: of the evaluation.
         seconds: that it took.
-        own: the weights that it ended with, if they were wanted and there are any.
+        after: the file that it left, if it was wanted and there is one.
     """
 
     result: Result
     seconds: float
-    own: bytes | None
+    after: bytes | None
 
 
 class Remote:
@@ -99,16 +98,12 @@ class Remote:
     def evaluate(self, sent: Sent) -> Got:
         """Evaluate an architecture."""
         with TemporaryDirectory() as folder:
-            lineage = None
-            own = Path(folder) / "own.safetensors"
-            if sent.leaves:
-                parent = None
-                if sent.parent is not None:
-                    parent = Path(folder) / "parent.safetensors"
-                    parent.write_bytes(sent.parent)
-                lineage = Lineage(parent, own)
-            result, seconds = self._worker.evaluate(Request(sent.text, lineage))
-            return Got(result, seconds, own.read_bytes() if own.is_file() else None)
+            before, after = Path(folder) / "before", Path(folder) / "after"
+            if sent.before is not None:
+                before.write_bytes(sent.before)
+            request = sent.request.with_files(None if sent.before is None else before, after if sent.leaves else None)
+            result, seconds = self._worker.evaluate(request)
+            return Got(result, seconds, after.read_bytes() if after.is_file() else None)
 
 
 class Job(NamedTuple):
@@ -302,8 +297,8 @@ class Relay(Service):
 
 
 def _finished(job: Job, got: Got) -> Finished:
-    lineage = job.request.lineage
-    if lineage is not None and got.own is not None:
-        with suppress(FileError), replacing(lineage.own, "wb") as stream:  # the file is missed by whoever asked for it
-            stream.write(got.own)
+    _, after = job.request.files
+    if after is not None and got.after is not None:
+        with suppress(FileError), replacing(after, "wb") as stream:  # the file is missed by whoever asked for it
+            stream.write(got.after)
     return Finished(job.place, got.result, got.seconds)

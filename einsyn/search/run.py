@@ -16,6 +16,7 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import FileError, RunError
 from einsyn.evaluate.objective import differences
 from einsyn.search.front import Front
+from einsyn.search.halving import check_halving
 from einsyn.search.origin import Origin, write_files
 from einsyn.search.plan import Plan
 from einsyn.search.store import SEARCH, Store
@@ -66,6 +67,7 @@ class Run:
         Raises:
             RunError: Q001 the folder holds a run, Q003 another process works on it, Q005 it cannot be written.
             DataError: an objective does not fit the space.
+            UsageError: Q007 the strategy cannot be made, Q015 the recipe asks for halving and this does not allow it.
         """
         from einsyn.versions import versions
 
@@ -73,7 +75,8 @@ class Run:
             objective.prepare(space)
         plan = plan.with_(objectives=[objective.recipe() for objective in objectives])
         for arm in (SEARCH, "random"):
-            plan.make_strategy(space, arm)  # what is wrong with it is said before anything is written
+            strategy = plan.make_strategy(space, arm)  # what is wrong is said before anything is written
+            check_halving(plan, objectives, strategy.samples)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError
+from einsyn.evaluate.objective import STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -38,6 +39,13 @@ _TABLES: Final = (
   message TEXT NOT NULL,
   seconds REAL,             -- that the evaluation took, NULL where it was remembered
   PRIMARY KEY (arm, number)
+) WITHOUT ROWID""",
+    """CREATE TABLE rungs (
+  arm TEXT NOT NULL, number INTEGER NOT NULL,
+  epochs INTEGER NOT NULL,  -- for which it had been trained
+  value REAL NOT NULL,
+  seconds REAL,             -- since the rung before, NULL where it was remembered
+  PRIMARY KEY (arm, number, epochs)
 ) WITHOUT ROWID""",
     "CREATE INDEX by_same ON evaluations (same) WHERE seconds IS NOT NULL",
 )
@@ -76,9 +84,32 @@ class Evaluation(NamedTuple):
     seconds: float | None
 
     @property
+    def failed(self) -> bool:
+        """Whether it has no value, other than because it was stopped early."""
+        return self.values is None and self.status != STOPPED
+
+    @property
     def id(self) -> str:
         """What people call it: `12`, or `random:12` in the baseline."""
         return str(self.number) if self.arm == SEARCH else f"{self.arm}:{self.number}"
+
+
+class Rung(NamedTuple):
+    """What a training scored on its way.
+
+    Args:
+        arm: as of the evaluation.
+        number: likewise.
+        epochs: for which the network had been trained.
+        value: of the objective then.
+        seconds: that it took since the rung before; None where an earlier one was remembered.
+    """
+
+    arm: str
+    number: int
+    epochs: int
+    value: float
+    seconds: float | None
 
 
 class Store:
@@ -191,6 +222,26 @@ class Store:
         )
         with self._transaction():
             self._connection.execute(f"INSERT INTO evaluations ({_COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
+
+    def add_rung(self, rung: Rung) -> None:
+        """Keep what a training scored on its way; it is durable when this returns."""
+        with self._transaction():
+            self._connection.execute("INSERT INTO rungs VALUES (?, ?, ?, ?, ?)", rung)
+
+    def rungs(self, arm: str, number: int) -> list[Rung]:
+        """What an evaluation scored on its way, the shortest first."""
+        query = "SELECT arm, number, epochs, value, seconds FROM rungs WHERE arm = ? AND number = ? ORDER BY epochs"
+        with self._guarded():
+            return [Rung(*row) for row in self._connection.execute(query, (arm, number)).fetchall()]
+
+    def epochs(self, arm: str) -> int:
+        """How many epochs an arm has been trained for, as far as it came to a rung."""
+        query = (
+            "SELECT coalesce(sum(most), 0) FROM (SELECT max(epochs) AS most FROM rungs "
+            "WHERE arm = ? AND seconds IS NOT NULL GROUP BY number)"
+        )
+        with self._guarded():
+            return self._connection.execute(query, (arm,)).fetchone()[0]
 
     def find(self, arm: str, number: int) -> Evaluation | None:
         """An evaluation by its number."""

@@ -80,6 +80,8 @@ class Strategy(ABC):
     name: ClassVar[str]
     # Whether it makes use of more than the first value of an outcome.
     several: ClassVar[bool] = False
+    # Whether it samples a stated distribution, for which a score has to belong to the architecture alone.
+    samples: ClassVar[bool] = False
 
     def __init__(
         self,

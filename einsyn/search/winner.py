@@ -6,10 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from einsyn.evaluate.objective import EvaluationError, evaluate
+from einsyn.evaluate.objective import STOPPED, EvaluationError, Portion, evaluate
 from einsyn.evaluate.randomness import contained
 from einsyn.evaluate.training import Trained, Training
 from einsyn.files import replacing
+from einsyn.search.halving import halves
 from einsyn.search.inheritance import KeptWeights
 from einsyn.search.store import SEARCH
 
@@ -63,9 +64,11 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
     values: list[float] | None = [] if score else None
     test: float | None = None
     message = ""
+    stopped = run.store.rungs(evaluation.arm, evaluation.number)[-1] if evaluation.status == STOPPED else None
     for objective in run.objectives if score else ():
         if isinstance(objective, Training):
-            trained = _trained(run, objective, architecture, evaluation)
+            portion = None if stopped is None else Portion(stopped.epochs, None, None)
+            trained = _trained(run, objective, architecture, evaluation, portion)
             if isinstance(trained, EvaluationError):
                 values, message = None, trained.message
                 break
@@ -87,11 +90,14 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
             with replacing(file) as stream:
                 stream.write(architecture.source())
     again = tuple(values) if values is not None else None
+    if stopped is not None and again is not None:
+        said = f"after {stopped.epochs} epochs: {run.plan.names[0]} {again[0]:.6g}"
+        return Again(architecture, None, again[0] == stopped.value, test, said)
     return Again(architecture, again, _same(run, evaluation, again) if score else None, test, message)
 
 
 def _trained(
-    run: Run, objective: Training, architecture: Architecture, evaluation: Evaluation
+    run: Run, objective: Training, architecture: Architecture, evaluation: Evaluation, portion: Portion | None
 ) -> Trained | EvaluationError:
     seed = run.plan.seed
     inherited = run.plan.inherit and evaluation.arm == SEARCH
@@ -99,7 +105,7 @@ def _trained(
         parent = KeptWeights(run).of_parent(evaluation.parents, Path(scratch)) if inherited else None
         with contained(seed):
             try:
-                return objective.train(architecture, seed, parent)
+                return objective.train(architecture, seed, parent, portion)
             except EvaluationError as error:
                 return error
 
@@ -117,9 +123,9 @@ def _same(run: Run, evaluation: Evaluation, values: tuple[float, ...] | None) ->
 
 
 def record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation as JSON shows it."""
+    """An evaluation as JSON shows it; where there is halving with what it scored on its way."""
     values = dict(zip(run.plan.names, evaluation.values, strict=True)) if evaluation.values is not None else None
-    return {
+    found: dict[str, Any] = {
         "id": evaluation.id,
         "arch": evaluation.arch,
         "status": evaluation.status,
@@ -131,3 +137,7 @@ def record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
         "seconds": evaluation.seconds,
         "message": evaluation.message,
     }
+    if halves(run.objectives) is not None:
+        rungs = run.store.rungs(evaluation.arm, evaluation.number)
+        found["rungs"] = [{"epochs": each.epochs, "value": each.value, "seconds": each.seconds} for each in rungs]
+    return found

@@ -16,7 +16,7 @@ from einsyn.search.origin import write_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from einsyn.evaluate.objective import Lineage, Objective
+    from einsyn.evaluate.objective import Lineage, Objective, Portion
     from einsyn.search.executors import Task
     from einsyn.search.origin import Origin
     from einsyn.space import Space
@@ -35,15 +35,32 @@ class Request(NamedTuple):
     Args:
         text: of the architecture.
         lineage: where it takes weights from and leaves them.
+        portion: which part of it.
     """
 
     text: str
-    lineage: Lineage | None
+    lineage: Lineage | None = None
+    portion: Portion | None = None
 
     @classmethod
     def of(cls, task: Task) -> Request:
         """The request of a task."""
-        return cls(task.architecture.text, task.lineage)
+        return cls(task.architecture.text, task.lineage, task.portion)
+
+    @property
+    def files(self) -> tuple[Path | None, Path | None]:
+        """The file that it begins with, and the one that it leaves."""
+        if self.portion is not None:
+            return self.portion.before, self.portion.after
+        return (None, None) if self.lineage is None else (self.lineage.parent, self.lineage.own)
+
+    def with_files(self, before: Path | None, after: Path | None) -> Request:
+        """The same with other files; those that it has not are not looked at."""
+        if self.portion is not None:
+            return self._replace(portion=self.portion._replace(before=before, after=after))
+        if self.lineage is not None and after is not None:
+            return self._replace(lineage=self.lineage._replace(parent=before, own=after))
+        return self
 
 
 class Evaluations(Service):
@@ -94,10 +111,10 @@ class Evaluations(Service):
 
     def answer(self, request: Any) -> Iterator[tuple[Result, float]]:
         assert self._space is not None
-        text, lineage = request
+        text, lineage, portion = request
         architecture = self._space.parse(text)
         begun = time.perf_counter()
-        result = evaluate(self.objectives, architecture, self.seed, lineage)
+        result = evaluate(self.objectives, architecture, self.seed, lineage, portion)
         yield result, time.perf_counter() - begun
 
 

@@ -170,18 +170,23 @@ def test_every_end_is_recorded(space: einsyn.Space, tmp_path: Path, address: str
 
 
 @with_ray
-def test_weights_are_sent_along(space: einsyn.Space, tmp_path: Path, address: str) -> None:
+@pytest.mark.parametrize("inherit", [True, False])
+def test_weights_and_states_are_sent_along(space: einsyn.Space, tmp_path: Path, address: str, inherit: bool) -> None:
     write_halves(120)
     space = einsyn.load(tmp_path / "small.lark")
     options: dict[str, Any] = {"options": {"population": 4, "tournament": 2}, "budget": 10, "batch": 4}
     found: list[Any] = []
     for name, executor in (("one", in_process), ("ray", lambda run: cluster(run, address))):
-        plan = Plan(strategy="evolution", inherit=True, baseline=False, **options)
-        with Run.create(tmp_path / name, space, plan, [Training("halves.npz", Recipe(epochs=1))]) as run:
+        plan = Plan(strategy="evolution", inherit=inherit, baseline=False, **options)
+        recipe = Recipe(epochs=1) if inherit else Recipe(epochs=4, halving=2)
+        with Run.create(tmp_path / name, space, plan, [Training("halves.npz", recipe)]) as run:
             carry_out(run, executor(run))
-            weights = {file.name: file.read_bytes() for file in (run.folder / "weights").iterdir()}
-            found.append((results(run), weights))
+            weights = {file.name: file.read_bytes() for file in run.folder.glob("weights/*")}
+            rungs = [run.store.rungs(e.arm, e.number) for e in results(run)]
+            found.append((results(run), weights, [[rung[:4] for rung in each] for each in rungs]))
     assert any(e.parents for e in found[0][0])
+    assert bool(found[0][1]) == inherit
+    assert any(found[0][2]) != inherit
     assert found[0] == found[1]
 
 

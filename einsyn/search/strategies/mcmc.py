@@ -117,6 +117,7 @@ class MCMC(Strategy):
     """
 
     name: ClassVar[str] = "mcmc"
+    samples: ClassVar[bool] = True
 
     def __init__(
         self,
