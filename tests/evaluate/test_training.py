@@ -311,7 +311,9 @@ def test_every_setting_of_a_recipe_has_an_effect(tmp_path: Path) -> None:
         assert found not in seen, name
         seen.add(found)
     left = set(Recipe().record()) - set(changes)
-    assert left == {"standardise", "train_examples", "valid_examples"}
+    assert left == {"standardise", "train_examples", "valid_examples", "halving", "first_rung"}
+    assert Recipe(epochs=8, halving=2).rungs == (1, 2, 4, 8)
+    assert Recipe(epochs=8, halving=2, first_rung=3).rungs == (4, 8)
     objective = Training(save(tmp_path, x=x, y=y), Recipe(train_examples=10, valid_examples=5, standardise=False))
     objective.prepare(space)
     assert objective._fitted is not None
