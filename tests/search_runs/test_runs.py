@@ -220,6 +220,20 @@ def test_workers_that_are_killed_change_nothing(space: einsyn.Space, tmp_path: P
     assert {e.status for e in found[0]} == {"done"}
 
 
+def test_a_pool_that_is_closed_leaves_what_is_queued(space: einsyn.Space, tmp_path: Path) -> None:
+    (tmp_path / "noting.py").write_text(
+        "import time\n\n"
+        "def noted(architecture, seed):\n"
+        "    open(f'noted-{architecture.hash}', 'w').close()\n"
+        "    time.sleep(0.5)\n"
+        "    return 1.0\n"
+    )
+    tasks = [Task(architecture) for architecture in space.sample(12, seed=0, unique=True)]
+    with begin(tmp_path / "run", space, ["python:noting:noted"]) as run, pool(run) as executor:
+        assert next(executor.run(tasks)).result.values == (1.0,)
+    assert len(list(tmp_path.glob("noted-*"))) < len(tasks)
+
+
 def test_what_is_always_killed_has_failed(space: einsyn.Space, tmp_path: Path) -> None:
     options = {"start": ["2r"], "budget": 1, "baseline": False}
     with begin(tmp_path / "run", space, ["python:failing:always_killed"], **options) as run:
