@@ -191,6 +191,8 @@ def applications(op: Op, t: TensorType) -> Iterator[tuple[tuple[Operand, ...], t
     rows: list[tuple[Operand, ...]] = [(itself,) * count for count in _counts(type(op))]
     if 2 in map(len, rows):
         rows += [row for other in _others(t) for row in ((itself, other), (other, itself))]
+    if 3 in map(len, rows):  # some rules look for zeros among what is summed, multiplied or joined
+        rows.append((itself, Operand(step=OPS["zero"].configure()), itself))
     for row in rows:
         try:
             types = tuple(operand.type_of(t) for operand in row)

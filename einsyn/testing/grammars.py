@@ -7,6 +7,7 @@ nothing; some are ambiguous or repeat themselves, and the loader has to say so.
 
 from __future__ import annotations
 
+from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
@@ -15,11 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-INPUTS: Final = ("f32[B, s:6, d:8]", "f32[B, c:4, h:6, w:6]", "f32[B, c:4, l:12]", "f32[B, d:12]", "i64[B, t:6]")
+# In the cube every permutation fits, whatever order it is made in.
+INPUTS: Final = (
+    "f32[B, s:6, d:8]",
+    "f32[B, c:4, h:6, w:6]",
+    "f32[B, c:6, h:6, w:6]",
+    "f32[B, c:4, l:12]",
+    "f32[B, d:12]",
+    "i64[B, t:6]",
+)
 
 # What an alternative may denote: without children, with a width, with one or two children, with options or a list.
-_LEAVES: Final = ("identity", "relu", "tanh", "softmax", "positional_encoding", "sigmoid", "norm", "squeezed", "scaled")
+_LEAVES: Final = (
+    "identity",
+    "relu",
+    "tanh",
+    "softmax",
+    "positional_encoding",
+    "sigmoid",
+    "norm",
+    "squeezed",
+    "scaled",
+    "swapped",
+)
 _SIZED: Final = ("linear", "wide", "conv1")
+# The most children that a node of a drawn network has on average.
+_CHILDREN: Final = 0.8
 _BRANCHED: Final = {1: ("residual", "twice", "tied", "turned", "cut"), 2: ("seq", "plus_", "gated", "joined")}
 _DEFINITIONS: Final = """\
 //@ define norm()(x) = if has_axis(x, "c") then batch_norm(x) else layer_norm(x)
@@ -33,7 +55,9 @@ _DEFINITIONS: Final = """\
 //@   y = f(x)
 //@   return add(y, zero(y), y)
 //@ }
-//@ define turned(f)(x) = if kind_of(x) == "sequence" then permute(2, 1)(f(permute(2, 1)(x))) else f(x)
+//@ define turned(f)(x) = if kind_of(x) == "sequence" then permute(2, 1)(f(permute(2, 1)(x))) else rolled(f)(x)
+//@ define rolled(f)(x) = if kind_of(x) == "image2d" then permute(2, 1, 3)(f(permute(3, 1, 2)(x))) else f(x)
+//@ define swapped()(x) = turned(identity)(x)
 //@ define plus_(a, b)(x) = a(x) + b(x)
 //@ define gated(a, b)(x) = a(x) * sigmoid(b(x))
 //@ define joined(a, b)(x) = concat(1)(a(x), b(x))
@@ -52,24 +76,23 @@ def grammars(draw: st.DrawFn) -> str:
     spaced = draw(st.booleans())
     for number, rule in enumerate(rules):
         leaves = draw(_some(_LEAVES))
-        alternatives = [(f'"{rule}{i}" -> {name}', False) for i, name in enumerate(leaves)]
-        alternatives += [(f'"{rule}w{i}" W -> {name}', False) for i, name in enumerate(draw(_some(_SIZED)))]
+        alternatives = [(f'"{rule}{i}" -> {name}', 0) for i, name in enumerate(leaves)]
+        alternatives += [(f'"{rule}w{i}" W -> {name}', 0) for i, name in enumerate(draw(_some(_SIZED)))]
         if draw(st.booleans()):
-            alternatives.append((f'"{rule}o" ("!" W)? -> maybe', False))
+            alternatives.append((f'"{rule}o" ("!" W)? -> maybe', 0))
         if draw(st.booleans()):
-            alternatives.append((f'"{rule}l" ("+" W) ~ 1..3 -> chained', False))
+            alternatives.append((f'"{rule}l" ("+" W) ~ 1..3 -> chained', 0))
         if spaced and draw(st.booleans()):  # two widths that only a space keeps apart
-            alternatives.append((f'"{rule}p" W W -> pair', False))
+            alternatives.append((f'"{rule}p" W W -> pair', 0))
         counts = draw(st.lists(st.integers(1, 2), min_size=0 if number else 1, max_size=3))
         for i, count in enumerate(counts):
             name = draw(st.sampled_from(_BRANCHED[count]))
             children = ' ";" '.join(draw(st.sampled_from(rules)) for _ in range(count))
-            alternatives.append((f'"{rule}b{i}(" {children} ")" -> {name}', True))
+            alternatives.append((f'"{rule}b{i}(" {children} ")" -> {name}', count))
         following = rules[number + 1 : number + 2]
         if following and not any(following[0] in text.split("->")[0].split() for text, _ in alternatives):
-            alternatives.append((following[0], False))
-        # Branching is less likely than ending, so that draws end.
-        weights = [1 if branches else draw(st.integers(1, 4)) + len(alternatives) for _, branches in alternatives]
+            alternatives.append((following[0], 1))
+        weights = _ending([children for _, children in alternatives], draw(_weights(len(alternatives))))
         rows = [f"{text}   //@ w {weight}" for (text, _), weight in zip(alternatives, weights, strict=True)]
         lines.append(f"{rule}: " + "\n    | ".join(rows))
     lines.append(draw(_widths()))
@@ -77,6 +100,24 @@ def grammars(draw: st.DrawFn) -> str:
         lines.append('%ignore " "')
     head = f"//@ einsyn 1\n//@ input x {draw(st.sampled_from(INPUTS))}\n"
     return head + "\n".join(lines) + "\n" + _DEFINITIONS
+
+
+def _weights(number: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(1, 4), min_size=number, max_size=number)
+
+
+def _ending(children: list[int], weights: list[int]) -> list[int]:
+    """Weights of a rule's alternatives with which a node has about `_CHILDREN` children on average, and no more.
+
+    Draws end where that is less than one (Harris 1963, The Theory of Branching Processes), and are not all leaves.
+    """
+    expected = sum(n * w for n, w in zip(children, weights, strict=True))
+    inner = sum(w for n, w in zip(children, weights, strict=True) if n)
+    leaves = sum(weights) - inner
+    # As `a * expected = _CHILDREN * (a * inner + b * leaves)`, with whole numbers a and b of which one is 1.
+    ratio = _CHILDREN * leaves / (expected - _CHILDREN * inner) if inner else 1
+    more, less = max(1, floor(ratio)), max(1, ceil(1 / ratio))
+    return [w * (more if n else less) for n, w in zip(children, weights, strict=True)]
 
 
 @st.composite

@@ -134,7 +134,7 @@ def check_module(architecture: Architecture) -> None:
     if reached:
         torch.stack(reached).sum().backward()  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
     missing = {name for name, p in module.named_parameters() if p.grad is None}
-    wrong = missing - _cut_off(architecture)
+    wrong = missing - _cut_off(architecture) if missing else missing
     assert not wrong, f"no gradient reaches {', '.join(sorted(wrong))}"
 
 

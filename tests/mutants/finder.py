@@ -30,9 +30,11 @@ from einsyn.testing.space_contract import check_graph, check_module, check_rewri
 
 # Operations whose results torch and ONNX may round to very different numbers when they are chained.
 UNSTEADY = {"exp", "log", "sqrt", "reciprocal", "divide", "quantize"}
-# Draws from one space at first, and later before the next has its turn; of the networks of one operation all.
+# Draws from a shipped space at first, and later before the next has its turn; of the networks of one operation all.
 FEW = 15
 ROUND = 40
+# After so many draws hypothesis mixes parts of them: what meant a network of one random space means little in another.
+UNMIXED = 10
 ALL = 10_000
 # Productions of a network of one operation.
 ONE_OPERATION = 4
@@ -158,15 +160,14 @@ def sources() -> Iterator[tuple[st.SearchStrategy[Net], int]]:
     leaves nothing to shrink. Then every second turn is that of chains of any operations.
     """
     shipped = [architectures(name, profile="test", max_size=24) for name in ("nasbench201", "einspace")]
-    others = [*shipped, of_random_spaces()]
-    for other in others:
-        yield other, FEW
+    rounds = [(of_random_spaces(), UNMIXED)] * (ROUND // UNMIXED)
+    yield from [*((other, FEW) for other in shipped), *rounds]
     every_op = loaded(every_op_space(), max_memory=2**20)
     yield small_architectures(every_op, max_size=ONE_OPERATION), ALL
     chains = architectures(every_op, max_size=14, require=lambda a: not UNSTEADY & set(a.ops))
-    for other in cycle(others[::-1]):
-        yield other, ROUND
-        yield chains, ROUND
+    for other, most in cycle([*rounds, *((other, ROUND) for other in shipped[::-1])]):
+        yield other, most
+        yield chains, most
 
 
 def hunt(seconds: float) -> dict[str, object]:
