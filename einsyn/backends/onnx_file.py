@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from google.protobuf.message import Message
-    from onnx import ModelProto
+    from onnx import ModelProto, TensorProto
 
 # A protobuf message holds less than 2 GiB; the rest of the model needs some of it.
 LARGEST_INSIDE: Final = (2 << 30) - (64 << 20)
@@ -27,8 +28,15 @@ SMALL: Final = 4 * 2**20
 
 
 def weight_bytes(model: ModelProto) -> int:
-    """Bytes of all initializers."""
-    return sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    """Bytes of all initializers, as `build_onnx` writes them."""
+    return sum(map(_length, model.graph.initializer))
+
+
+def _length(tensor: TensorProto) -> int:
+    """Bytes of a tensor's elements, which to ask protobuf for would copy."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * prod(tensor.dims)
 
 
 def save_onnx(model: ModelProto, path: str | os.PathLike[str], external: bool | None = None) -> None:
@@ -80,8 +88,8 @@ def encoded(model: ModelProto) -> Iterator[bytes]:
     heads: list[bytes] = []
     for tensor in model.graph.initializer:
         head = TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims).SerializeToString()
-        raw = _opening(TensorProto, "raw_data", len(tensor.raw_data))
-        length = len(head) + len(raw) + len(tensor.raw_data)
+        raw = _opening(TensorProto, "raw_data", _length(tensor))
+        length = len(head) + len(raw) + _length(tensor)
         heads.append(_opening(GraphProto, "initializer", length) + head + raw)
     total = len(graph) + sum(map(len, heads)) + weight_bytes(model)
     yield shell.SerializeToString() + _opening(ModelProto, "graph", total) + graph
@@ -110,11 +118,12 @@ def _layout(model: ModelProto) -> tuple[list[bytes], dict[str, tuple[int, int]]]
     layout: dict[str, tuple[int, int]] = {}
     end = 0
     for tensor in model.graph.initializer:
-        if len(tensor.raw_data) >= _SMALLEST_OUTSIDE:
+        length = _length(tensor)
+        if length >= _SMALLEST_OUTSIDE:
             offset = -(-end // _ALIGNMENT) * _ALIGNMENT
-            layout[tensor.name] = (offset, len(tensor.raw_data))
+            layout[tensor.name] = (offset, length)
             outside.append(tensor.raw_data)
-            end = offset + len(tensor.raw_data)
+            end = offset + length
     return outside, layout
 
 

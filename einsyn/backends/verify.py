@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from einsyn.backends.agreement import agreement
-from einsyn.backends.onnx_file import LARGEST_INSIDE, encoded, save_onnx, weight_bytes
+from einsyn.backends.onnx_file import LARGEST_INSIDE, model_bytes, save_onnx, weight_bytes
 from einsyn.backends.onnx_model import IDS_KEY, LEAST_KEY, import_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
@@ -198,7 +198,7 @@ def open_session(model: ModelProto) -> Any:
     """
     with _refusing("load"):
         if weight_bytes(model) <= LARGEST_INSIDE:
-            return inference_session(b"".join(encoded(model)))
+            return inference_session(model_bytes(model))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.onnx"
             save_onnx(model, path, external=True)
