@@ -3,7 +3,7 @@
 A draw goes along the data flow, choice by choice, by the weights of the grammar. Where it turns out that it cannot be
 an architecture the last choices are made again, so that no test case is thrown away:
 
-1. the last choice takes another of its alternatives, drawn as before;
+1. the last choice takes another of its alternatives, drawn as before, where types leave any;
 2. going up the tree from the failure, each node to the left and then the one above is drawn again with all that was
    chosen after it: first by weight, then with the smallest alternative everywhere. Once the failure is passed,
    drawing goes on as before;
@@ -141,7 +141,8 @@ class DrawnChooser(Chooser):
             return False
         if self._position > self._furthest:
             self._furthest = self._position
-            self._tries = 0
+            # Types leave nothing else in the last place: what does not fit is before it.
+            self._tries = _PATIENCE if decisions and not decisions[-1].rest else 0
             self._points = self._left_and_above()
         self._tries += 1
         if self._tries > _PATIENCE and not self._exhaustive:

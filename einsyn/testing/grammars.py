@@ -41,7 +41,7 @@ _LEAVES: Final = (
 )
 _SIZED: Final = ("linear", "wide", "conv1")
 # The most children that a node of a drawn network has on average.
-_CHILDREN: Final = 0.8
+_CHILDREN: Final = 0.9
 _BRANCHED: Final = {1: ("residual", "twice", "tied", "turned", "cut"), 2: ("seq", "plus_", "gated", "joined")}
 _DEFINITIONS: Final = """\
 //@ define norm()(x) = if has_axis(x, "c") then batch_norm(x) else layer_norm(x)

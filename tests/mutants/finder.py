@@ -160,8 +160,10 @@ def sources() -> Iterator[tuple[st.SearchStrategy[Net], int]]:
     leaves nothing to shrink. Then every second turn is that of chains of any operations.
     """
     shipped = [architectures(name, profile="test", max_size=24) for name in ("nasbench201", "einspace")]
+    # What permutes a cube any way is of the same type.
+    shipped.append(architectures("einspace", input="c:16,h:16,w:16", profile="test", max_size=24))
     rounds = [(of_random_spaces(), UNMIXED)] * (ROUND // UNMIXED)
-    yield from [*((other, FEW) for other in shipped), *rounds]
+    yield from [*((other, FEW) for other in shipped), *rounds, *rounds]
     every_op = loaded(every_op_space(), max_memory=2**20)
     yield small_architectures(every_op, max_size=ONE_OPERATION), ALL
     chains = architectures(every_op, max_size=14, require=lambda a: not UNSTEADY & set(a.ops))
