@@ -123,10 +123,10 @@ class _Tree:
         self.dissolved = dissolved
         self.nearest: dict[Call, Call | None] = {}
         self.inner: list[Block] = []
-        self.calls: dict[Block, Call] = {}
+        self.calls: dict[Block, list[Call]] = {}
 
-    def built(self) -> tuple[Block, list[tuple[Block, Call]]]:
-        """The graph as a block, and all blocks inside it, inner ones first, each with its call."""
+    def built(self) -> tuple[Block, list[tuple[Block, list[Call]]]]:
+        """The graph as a block, and all blocks inside it, inner ones first, each with the calls in which it is all."""
         root = Block([])
         opened = [root]
         known: dict[Call, int] = {}
@@ -166,12 +166,13 @@ class _Tree:
         del known[call]
         block.end = end
         if len(block.items) > 1:
-            self.calls[block] = call
+            self.calls[block] = [call]
             return
         (only,) = block.items
         opened[-1].items[-1] = only
         if isinstance(only, Block):
             only.names += block.names
+            self.calls[only].append(call)
 
     def block_of(self, call: Call | None) -> Call | None:
         """A call, or the nearest around it that is not dissolved."""
@@ -187,7 +188,7 @@ class _Tree:
         return call
 
 
-def _leaking(graph: Graph, root: Block, inner: list[tuple[Block, Call]]) -> set[Call]:
+def _leaking(graph: Graph, root: Block, inner: list[tuple[Block, list[Call]]]) -> set[Call]:
     """The calls of blocks whose weights are used outside as well."""
     ranges: dict[int, tuple[int, int]] = {}
     shared: dict[int, tuple[int, int]] = {}
@@ -202,7 +203,7 @@ def _leaking(graph: Graph, root: Block, inner: list[tuple[Block, Call]]) -> set[
         return set()
     found: set[Call] = set()
     reach: dict[Block, tuple[int, int]] = {}
-    for block, call in inner:
+    for block, calls in inner:
         first, last = block.start, block.end - 1
         for item in block.items:
             if isinstance(item, Block):
@@ -214,7 +215,7 @@ def _leaking(graph: Graph, root: Block, inner: list[tuple[Block, Call]]) -> set[
             first, last = min(first, low), max(last, high)
         reach[block] = (first, last)
         if first < block.start or last >= block.end:
-            found.add(call)
+            found.update(calls)
     return found
 
 
@@ -241,7 +242,7 @@ class _Structure:
 class _Structures:
     """The structures of a graph's blocks, numbered from the inside outwards."""
 
-    def __init__(self, graph: Graph, root: Block, inner: list[tuple[Block, Call]]) -> None:
+    def __init__(self, graph: Graph, root: Block, inner: list[tuple[Block, list[Call]]]) -> None:
         self.root = root
         self.inner = [block for block, _ in inner]
         self.numbers: dict[object, int] = {}

@@ -210,6 +210,30 @@ def test_shared_weights_stay_one_layer(tmp_path: Path) -> None:
     assert len([key for key in architecture.module().state_dict() if key.endswith("running_mean")]) == 2
 
 
+# One definition in another that does nothing else, with the same weights or with others.
+AROUND = """
+//@ input x f32[B, d:3]
+start: "shared(" start ")" -> tied
+     | "twice(" start ")" -> twice
+     | "in(" start ")" -> around
+     | "linear" -> layer
+//@ define tied(f)(x) { g = shared(f) return g(g(x)) }
+//@ define twice(f)(x) = f(f(x))
+//@ define around(f)(x) = f(x)
+//@ define layer()(x) = linear(3)(x)
+"""
+
+
+def test_blocks_inside_one_another_share_what_their_definitions_share() -> None:
+    """The weights of `in(...)` are used outside of it as well where what it stands in shares them."""
+    for architecture in small_space(AROUND).enumerate(max_size=7):
+        if len(architecture.graph.operations) > 8:
+            found = sum(p.numel() for p in architecture.module(rewrite="none").parameters())
+            assert found == architecture.params, architecture.text
+    deep = small_space(AROUND).parse("shared(shared(shared(in(shared(linear)))))")
+    check_function(deep.graph, write_source(deep.graph))
+
+
 def test_names_are_those_of_the_place(tmp_path: Path) -> None:
     """A block keeps its names whatever else comes after it, and inside a block nothing outside has a say."""
     long, other = (parsed(text, tmp_path).module().state_dict() for text in ("tstsc", "tstst"))
