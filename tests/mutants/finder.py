@@ -175,9 +175,12 @@ def sources() -> Iterator[tuple[st.SearchStrategy[Net], int]]:
 def hunt(seconds: float) -> dict[str, object]:
     """Look until something is found or time is over."""
     state = Hunt(seconds)
+    failed: object = None
     try:
         for number, (strategy, most) in enumerate(sources()):
             state.tick()
+            if strategy is failed:
+                continue  # what failed there has been shrunk: others may have something smaller
 
             @seed(number)
             @settings(
@@ -194,6 +197,7 @@ def hunt(seconds: float) -> dict[str, object]:
                 if state.best is None or state.best["modules"] <= FEW_MODULES:
                     raise
                 state.shrinking_since = None
+                failed = strategy
     except (Stop, Shrunk):
         pass
     except Exception as error:  # a space that cannot be drawn from, or what hypothesis makes of a failure
