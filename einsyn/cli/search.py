@@ -79,6 +79,14 @@ def search(
     inherit: Annotated[
         bool, typer.Option("--inherit", help="Children begin with their parent's weights, where nothing was changed.")
     ] = False,
+    preserve: Annotated[
+        bool,
+        typer.Option(
+            "--preserve",
+            help="With --inherit: children begin with what their parent computes, where weights for that are found; "
+            "half of them have to be such.",
+        ),
+    ] = False,
     executor: Annotated[
         ExecutorName, typer.Option(help="Who evaluates; auto takes workers where an evaluation costs time.")
     ] = ExecutorName.AUTO,
@@ -134,6 +142,9 @@ def search(
     if inherit and not any(each.inherits for each in objectives):
         said = f"--inherit needs an objective that trains, and there is {', '.join(names)}"
         raise UsageError(Diagnostic("Q011", said, hint="--objective train"))
+    if preserve and not inherit:
+        said = "--preserve is about weights that are inherited"
+        raise UsageError(Diagnostic("Q011", said, hint="--inherit --preserve"))
     options = strategy_options(strategy, opt.pairs("--option", option))
     requirements = [requirement_of(text, names) for text in require or []]
     bounds = opt.limits(
@@ -154,6 +165,7 @@ def search(
         seconds=seconds,
         again=again,
         inherit=inherit,
+        preserve=preserve,
         timeout=timeout,
         memory=opt.whole_number("--worker-memory", worker_memory),
     )

@@ -44,10 +44,12 @@ class Lineage(NamedTuple):
     Args:
         parent: a file of the weights that the architecture's parent ended with; None if it has no parent.
         own: the file that gets those that this evaluation ends with.
+        preserve: begin with what the parent computes, where weights for that are found.
     """
 
     parent: Path | None
     own: Path
+    preserve: bool = False
 
 
 class Portion(NamedTuple):

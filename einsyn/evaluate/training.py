@@ -98,7 +98,7 @@ class Training(Objective):
         return self.train(architecture, seed).valid
 
     def evaluate_child(self, architecture: Architecture, seed: int, lineage: Lineage) -> float:
-        trained = self.train(architecture, seed, lineage.parent)
+        trained = self.train(architecture, seed, lineage.parent, preserve=lineage.preserve)
         with suppress(FileError):  # the file is missed by whoever asked for it
             architecture.save_weights(lineage.own, trained.module)
         return trained.valid
@@ -111,7 +111,13 @@ class Training(Objective):
         return self.train(architecture, seed, portion=portion._replace(before=None)).valid
 
     def train(
-        self, architecture: Architecture, seed: int, parent: Path | None = None, portion: Portion | None = None
+        self,
+        architecture: Architecture,
+        seed: int,
+        parent: Path | None = None,
+        portion: Portion | None = None,
+        *,
+        preserve: bool = False,
     ) -> Trained:
         """Train a network and keep it.
 
@@ -120,18 +126,19 @@ class Training(Objective):
             seed: of everything random.
             parent: a file of weights that are taken over where they are of what is unchanged.
             portion: which part of the training; all of it if None.
+            preserve: begin with what the parent computes, where weights for that are found.
 
         Raises:
             EvaluationError: `nan`, training diverges.
         """
         self.prepare(architecture.space)
         assert self._fitted is not None
-        return train(architecture, self._fitted, self.how, seed, parent, portion)
+        return train(architecture, self._fitted, self.how, seed, parent, portion, preserve=preserve)
 
 
 def train(
     architecture: Architecture, data: Fitted, recipe: Recipe, seed: int, parent: Path | None = None,
-    portion: Portion | None = None,
+    portion: Portion | None = None, *, preserve: bool = False,
 ) -> Trained:  # fmt: skip
     """Train a network.
 
@@ -144,6 +151,7 @@ def train(
         parent: a file of weights that are taken over, see `take_over`.
         portion: which part of the training; all of it if None. Parts done one after the other are the whole, bit for
             bit: the schedule is that of all epochs, and everything random goes on as it would have.
+        preserve: see there.
 
     Raises:
         EvaluationError: `nan`, a loss or an output is not finite, or the loss grows without bound.
@@ -156,7 +164,7 @@ def train(
     random = torch.Generator().manual_seed(seed)
     module = architecture.module(seed)
     if parent is not None:
-        take_over(parent, architecture, module)
+        take_over(parent, architecture, module, preserve=preserve)
     axis = axis_of_classes(architecture) if data.classes else 0
     size = min(recipe.batch_size, len(data.train.x))
     per_epoch = len(data.train.x) // size

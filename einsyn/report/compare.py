@@ -67,7 +67,7 @@ class Group:
         if self.plan.batch != BATCH:
             parts.append(f"batch={self.plan.batch}")
         if self.plan.inherit:
-            parts.append("with inherited weights")
+            parts.append("with inherited weights" + ", functions preserved" * self.plan.preserve)
         return " ".join(parts)
 
 

@@ -52,7 +52,7 @@ class KeptWeights:
         except OSError as error:
             said = f"`{self._folder}` cannot be made: {error.strerror or error}"
             raise FileError(Diagnostic("F009", said, hint="check the folder")) from None
-        return Lineage(self.of_parent(parents, self._folder), self._file(number))
+        return Lineage(self.of_parent(parents, self._folder), self._file(number), self._run.plan.preserve)
 
     def check(self, number: int) -> None:
         """See that an evaluation has left its weights. Raises RunError Q012."""
@@ -108,7 +108,7 @@ class KeptWeights:
             architecture = self._run.space.parse(self._stored(number).arch)
             with contained(seed):
                 try:
-                    trained = training.train(architecture, seed, start)
+                    trained = training.train(architecture, seed, start, preserve=self._run.plan.preserve)
                 except EvaluationError as error:
                     said = f"evaluation {number}, whose weights are needed, fails when it is done again"
                     hint = "this machine or its versions are not those of the run"

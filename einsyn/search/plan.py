@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # Proposals that are asked for at a time, however many workers there are.
 BATCH: Final = 8
 RANDOM: Final = "random"
+# Of the children of a search that keeps functions so many have to; the others may be smaller, or anything.
+PRESERVING: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Plan:
         again: evaluate what was evaluated already.
         inherit: children begin with their parent's weights; what an evaluation gives then depends on its lineage, so
             everything is evaluated again.
+        preserve: with `inherit`: children begin with what their parent computes where weights for that are found, and
+            strategies that change what they have propose more such children.
         timeout: seconds for one evaluation in a worker.
         memory: bytes that one evaluation in a worker may take beyond what is loaded; None for no bound.
     """
@@ -60,6 +64,7 @@ class Plan:
     seconds: float | None = None
     again: bool = False
     inherit: bool = False
+    preserve: bool = False
     timeout: float = 600.0
     memory: int | None = None
 
@@ -103,8 +108,11 @@ class Plan:
         """
         start: Sequence[Architecture] = [space.parse(text) for text in self.start]
         if arm != RANDOM:
+            made, options = strategy_class(self.strategy), dict(self.options)
+            if self.preserve and "preserving" in _options(made):
+                options.setdefault("preserving", PRESERVING)
             try:
-                return strategy_class(self.strategy)(space, self.seed, start=start, **self.options)
+                return made(space, self.seed, start=start, **options)
             except ValueError as error:
                 said = f"the strategy `{self.strategy}` cannot be made: {error}"
                 raise UsageError(Diagnostic("Q007", said, hint="change it with --option NAME=VALUE")) from None

@@ -8,6 +8,7 @@ from einsyn.sampling import Sampler
 from einsyn.search.choices import RandomChoices
 from einsyn.search.moves.crossover import Crossover
 from einsyn.search.strategy import Draft
+from einsyn.weights.transfer import can_preserve
 
 if TYPE_CHECKING:
     from random import Random
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from einsyn.search.moves.move import Edit
     from einsyn.search.views import View, Views
 
+# Changes that are drawn before a child need not keep its parent's function any more.
+KEEPING_TRIES: Final = 60
 # Draws in a row that give nothing new before there is taken to be nothing.
 TRIES: Final = 300
 
@@ -28,13 +31,19 @@ class Variation:
         moves: what changes an architecture.
         random: where all randomness comes from.
         crossover: with which probability a change takes from a second parent, where there is one.
+        preserving: with which probability a child has to be able to compute what its parent does.
     """
 
-    def __init__(self, views: Views, moves: Mixture, random: Random, crossover: float = 0.0) -> None:
+    def __init__(
+        self, views: Views, moves: Mixture, random: Random, crossover: float = 0.0, preserving: float = 0.0
+    ) -> None:
         self.views = views
         self.moves = moves
         self.choices = RandomChoices(random)
+        if not 0 <= preserving <= 1:
+            raise ValueError(f"preserving is a probability, not {preserving}")
         self.crossover = crossover
+        self.preserving = preserving
         self._sampler = Sampler(views.space, random.getrandbits(64), views.limits)
         self._seen: set[str] = set()
 
@@ -56,20 +65,30 @@ class Variation:
     def child(self, view: View, parent: int, mate: tuple[View, int] | None = None) -> Draft | None:
         """An architecture that is one change away from another; None where nothing new comes up.
 
+        Where it has to be able to compute what the other does and no such change comes up, it may be any.
+
         Args:
             view: the other.
             parent: the number of its proposal.
             mate: a second parent with its number.
         """
-        for _ in range(TRIES):
+        # Without a choice where there is none, so that searches stay what they are.
+        keep = KEEPING_TRIES if self.preserving and self.choices.happens(self.preserving) else 0
+        for tried in range(TRIES + keep):
             if mate is not None and self.choices.happens(self.crossover):
                 move, parents = Crossover(mate[0]), (parent, mate[1])
                 edit: Edit | None = move.propose(view, self.choices)
             else:
                 (move, edit), parents = self.moves.propose(view, self.choices), (parent,)
-            if edit is None or not self.is_new(edit.child):
+            if edit is None or (tried < keep and not _keeps(view, edit.child)) or not self.is_new(edit.child):
                 continue
             found = edit.child.architecture
             if found is not None:
                 return Draft(found, parents, move.name)
         return None
+
+
+def _keeps(parent: View, child: View) -> bool:
+    """Whether weights are found with which a child computes what its parent does."""
+    before, after = parent.architecture, child.architecture
+    return before is not None and after is not None and can_preserve(before, after)

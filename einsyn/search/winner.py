@@ -105,7 +105,7 @@ def _trained(
         parent = KeptWeights(run).of_parent(evaluation.parents, Path(scratch)) if inherited else None
         with contained(seed):
             try:
-                return objective.train(architecture, seed, parent, portion)
+                return objective.train(architecture, seed, parent, portion, preserve=run.plan.preserve)
             except EvaluationError as error:
                 return error
 

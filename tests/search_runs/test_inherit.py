@@ -24,6 +24,7 @@ from einsyn.search.run import Run
 from einsyn.search.store import SEARCH, Evaluation
 from einsyn.search.winner import do_again
 from einsyn.weights.file import read_weights
+from einsyn.weights.transfer import can_preserve
 
 SHORT = Recipe(epochs=2, batch_size=32)
 OPTIONS: dict[str, Any] = {
@@ -204,3 +205,58 @@ def test_reports_and_comparisons_know_of_it(space: einsyn.Space, tmp_path: Path)
     assert sum("inherit" in note for note in found["notes"]) == 1
     # Baselines begin anew: those of one seed are one.
     assert len(found["random"]["seeds"]) == 1
+
+
+def test_children_that_begin_with_what_their_parents_compute(space: einsyn.Space, tmp_path: Path) -> None:
+    parent, child = space.parse("4r;8t;2r"), space.parse("8r;8t;2r")
+    file, own = tmp_path / "parent.safetensors", tmp_path / "own.safetensors"
+    parent.save_weights(file, parent.module(7))
+    still = Training("planes.npz", Recipe(epochs=1, learning_rate=0.0))
+    # What computes the same scores the same; taking over what is unchanged alone does not.
+    with_parents_weights = still.train(parent, 0, file).valid
+    assert still.evaluate_child(child, 0, Lineage(file, own, preserve=True)) == with_parents_weights
+    assert read_weights(own).facts["architecture"] == child.text
+    ordinary = still.train(child, 0, file)
+    preserving = still.train(child, 0, file, preserve=True)
+    assert any(
+        not torch.equal(tensor, ordinary.module.state_dict()[key])
+        for key, tensor in preserving.module.state_dict().items()
+    )
+
+
+def test_searches_that_preserve_functions_do_not_depend_on_workers_or_falls(
+    space: einsyn.Space, tmp_path: Path
+) -> None:
+    found: list[list[Evaluation]] = []
+    files: list[dict[str, bytes]] = []
+
+    def note(run: Run) -> None:
+        found.append(results(run))
+        files.append({file.name: file.read_bytes() for file in (run.folder / "weights").iterdir()})
+
+    for name, executor in (("one", in_process), ("pool", lambda run: pool(run, 2))):
+        with begin(tmp_path / name, space, preserve=True) as run:
+            carry_out(run, executor(run))
+            note(run)
+    with begin(tmp_path / "fell", space, preserve=True) as run, pytest.raises(Fallen):
+        carry_out(run, Falls(in_process(run), 14))
+    with Run.open_(tmp_path / "fell", write=True) as run:
+        carry_out(run, in_process(run))
+        note(run)
+        evaluations = {e.number: e for e in run.store.evaluations()}
+        kept = [
+            can_preserve(space.parse(evaluations[e.parents[0]].arch), space.parse(e.arch))
+            for e in evaluations.values()
+            if e.parents
+        ]
+        assert sum(kept) >= len(kept) / 4
+        last = evaluations[max(evaluations)]
+        assert do_again(run, last, []).same is True
+    assert found[0] == found[1] == found[2]
+    assert files[0] == files[1] == files[2]
+
+
+def test_preserving_is_asked_for_with_inheriting(space: einsyn.Space, capfd: pytest.CaptureFixture[str]) -> None:
+    common = ["search", "small.lark", "--data", "planes.npz", "--executor", "in-process", "--budget", "4"]
+    assert command([*common, "--preserve", "-o", "run"]) == 2
+    assert "Q011" in capfd.readouterr().err

@@ -35,6 +35,8 @@ class PopulationStrategy(Strategy):
         population: how many members there are.
         tournament: of how many members, drawn at random, the fittest has a child.
         crossover: with which probability a change takes a subtree from a second parent.
+        preserving: with which probability a child has to be able to compute what its parent does, see
+            `einsyn.transfer`; where no such change comes up it may be any.
         moves: what changes an architecture; all shipped moves unless given.
 
     Raises:
@@ -52,6 +54,7 @@ class PopulationStrategy(Strategy):
         population: int = 20,
         tournament: int = 5,
         crossover: float = 0.2,
+        preserving: float = 0.0,
         moves: Mixture | None = None,
     ) -> None:
         super().__init__(space, seed, limits=limits, start=start, views=views)
@@ -61,7 +64,9 @@ class PopulationStrategy(Strategy):
             raise ValueError(f"crossover is a probability, not {crossover}")
         self._size = population
         self._tournament = tournament
-        self._variation = Variation(self.views, moves or every_move(self.views, MOVES), self.random, crossover)
+        self._variation = Variation(
+            self.views, moves or every_move(self.views, MOVES), self.random, crossover, preserving
+        )
         self._beginners = 0  # evaluations until the first population is complete
         self._members: deque[Member] = deque()
 

@@ -33,6 +33,8 @@ class LocalSearch(Strategy):
         start: architectures to evaluate first; the climb begins at the best of them.
         views: shared with other searches.
         patience: how many changes of one architecture are tried.
+        preserving: with which probability a change has to be able to compute what it is made of does, see
+            `einsyn.transfer`; where no such change comes up it may be any.
         moves: what changes an architecture; the small ones of the shipped moves unless given.
 
     Raises:
@@ -50,13 +52,15 @@ class LocalSearch(Strategy):
         start: Sequence[Architecture] = (),
         views: Views | None = None,
         patience: int = 100,
+        preserving: float = 0.0,
         moves: Mixture | None = None,
     ) -> None:
         super().__init__(space, seed, limits=limits, start=start, views=views)
         if patience < 1:
             raise ValueError("patience is at least 1")
         self._patience = patience
-        self._variation = Variation(self.views, moves or every_move(self.views, SMALL_MOVES), self.random)
+        small = moves or every_move(self.views, SMALL_MOVES)
+        self._variation = Variation(self.views, small, self.random, preserving=preserving)
         self._here: Member | None = None
         self._tried = 0
         self._climbs = 0
