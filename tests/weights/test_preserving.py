@@ -361,3 +361,24 @@ def test_it_is_found_for_each_kind_of_move_and_in_each_way() -> None:
         assert counted[move][True] > 0, (move, counted)
     for way in ("wider", "identity", "share", "part", "zero"):
         assert ways[way] > 0, (way, ways)
+
+
+@pytest.mark.parametrize("nested", ["({};relu)", "(relu;{})"])
+def test_ten_thousand_modules(nested: str) -> None:
+    space = small_space(
+        """
+        //@ input x f32[B, s:4, d:4]
+        //@ max_ops 20000
+        start: module
+        module: "(" module ";" module ")" -> seq
+              | "relu" -> leaky_relu
+              | "w" -> linear_here
+        //@ define linear_here()(x) = linear(4)(x)
+        """
+    )
+    before, after = nested.split("{}")
+    text = before * 10_000 + "relu" + after * 10_000
+    parent, child = space.parse(text), space.parse(f"(w;{text})")
+    found = solve(parent.graph, child.graph, Plan.of(parent, child).counterparts)
+    assert found is not None
+    assert [role.source for role in found.roles.values()] == [None]
