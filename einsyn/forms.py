@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from einsyn.diagnostics import Diagnostic, closest
 from einsyn.errors import UsageError
-from einsyn.rewrite import rewrite
+from einsyn.rewrite import Rewritten, rewrite
 from einsyn.rewrite.rules import DEFAULT, DEPLOY, EVALUATED
+from einsyn.rewrite.schedule import scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from einsyn.backends.torch_source import Slot, TorchSource
     from einsyn.ir.graph import Graph
-    from einsyn.rewrite import Phase, Rewritten
+    from einsyn.rewrite import Phase
 
 # `none`: every operation as it was elaborated. `exact`: the same function of the same parameters, as a person would
 # write it. `deploy`: the same function in eval mode, parameters folded where they can be.
@@ -92,6 +93,9 @@ def write(graph: Graph, rewriting: Rewriting, *, title: str, architecture: str, 
     from einsyn.backends.torch_source import write_source
 
     after = rewrite(graph, phases_of(rewriting))
+    ordered = scheduled(after.graph) if rewriting != "none" else after.graph
+    if ordered is not after.graph:
+        after = Rewritten(ordered, after.weights, {**after.fired, "order": 1})
     return Form(after, write_source(after.graph, title=title, architecture=architecture, space=space))
 
 

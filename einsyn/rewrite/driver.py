@@ -33,7 +33,8 @@ class Rewritten:
     Args:
         graph: the graph.
         weights: where each of its weights comes from.
-        fired: how often each rule changed something, by name; `unused` are operations that nobody used.
+        fired: how often each rule changed something, by name; `unused` are operations that nobody used, and `order`
+            says that they run in another order.
     """
 
     graph: Graph
