@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import tempfile
+from multiprocessing import resource_tracker
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -84,6 +85,8 @@ def measure(architecture: Architecture, runtime: str, *, batch: int = 1, seed: i
         context = multiprocessing.get_context("spawn")
         receiving, sending = context.Pipe(duplex=False)
         child = context.Process(target=_child, args=(sending, runtime, name, arrays, seed))
+        # Starting what keeps an eye on resources lets Ctrl-C through again.
+        resource_tracker.ensure_running()
         # Ctrl-C is for this process, and not while it tells the other what to do: that one would show a traceback.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

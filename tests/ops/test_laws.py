@@ -31,9 +31,12 @@ def declared() -> Iterable[list[type[Op]]]:
 
 
 def findings(op: type[Op]) -> list[str]:
+    """What is found, without what pytest adds to assertions."""
     found: list[str] = []
     for one, types in op.examples():
-        found += [finding.message for finding in run_checks(LAW_CHECKS, Example(one, types), str(one))[0]]
+        found += [
+            finding.message.splitlines()[0] for finding in run_checks(LAW_CHECKS, Example(one, types), str(one))[0]
+        ]
     return found
 
 

@@ -187,7 +187,7 @@ MISTAKES = {
         exit status 2""",
     "search small.lark --objective params --option speed=3": """\
         error[Q007]: the strategy `evolution` has no option `speed`
-        help: it has population, tournament, crossover
+        help: it has population, tournament, crossover, preserving
         exit status 2""",
     "search small.lark --objective params --start 9r": """\
         error[A002]: unexpected `9r`

