@@ -42,6 +42,8 @@ ONE_OPERATION = 4
 # How long one failure is shrunk; where more than so many modules are left, other spaces may have a smaller one.
 SHRINK_SECONDS = 10.0
 FEW_MODULES = 4
+# Inputs of einspace beside its own, which is a square.
+SHAPES = ("c:16,h:16,w:16", "c:3,h:8,w:16")
 
 
 class Stop(BaseException):
@@ -161,8 +163,8 @@ def sources() -> Iterator[tuple[st.SearchStrategy[Net], int]]:
     leaves nothing to shrink. Then every second turn is that of chains of any operations.
     """
     shipped = [architectures(name, profile="test", max_size=24) for name in ("nasbench201", "einspace")]
-    # What permutes a cube any way is of the same type.
-    shipped.append(architectures("einspace", input="c:16,h:16,w:16", profile="test", max_size=24))
+    # What permutes a cube any way is of the same type, and so is what takes height for width in a square.
+    shipped += [architectures("einspace", input=shape, profile="test", max_size=24) for shape in SHAPES]
     rounds = [(of_random_spaces(), UNMIXED)] * (ROUND // UNMIXED)
     yield from [*((other, FEW) for other in shipped), *rounds, *rounds]
     every_op = loaded(every_op_space(), max_memory=2**20)
