@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from importlib import import_module
 from inspect import getdoc, isclass, isfunction, signature
@@ -45,6 +45,7 @@ FAMILIES = {
     "activation": "Activation functions",
     "functions": "Other functions of each element",
     "arithmetic": "Arithmetic of tensors",
+    "scalars": "Arithmetic with numbers",
     "product": "Matrix products",
     "attention": "Attention",
     "linear_attention": "Linear attention",
@@ -53,7 +54,8 @@ FAMILIES = {
     "routing": "Permutations, windows as tokens, axes renamed",
     "rearrange": "Axes by pattern",
     "scan": "Loops",
-    "structure": "Copies, parts, joins",
+    "structure": "Copies, zeros, flattening",
+    "parts": "Parts along an axis, joins",
     "position": "Position",
     "regularisation": "While training",
     "weight": "Learned tensors as values",
@@ -305,7 +307,7 @@ def _public(name: str, value: Any) -> list[str]:
     if isfunction(value):
         return [f"### `{name}`", _code(f"einsyn.{name}{_signature(value)}"), _prose(value)]
     parts = [f"### `{name}`", _prose(value)]
-    for key, member in vars(value).items():
+    for key, member in _members(value):
         if key.startswith("_") or key in INHERITED:
             continue
         called = member.__func__ if isinstance(member, classmethod | staticmethod) else member
@@ -316,6 +318,14 @@ def _public(name: str, value: Any) -> list[str]:
             kind = inner.__annotations__.get("return", "")
             parts += [_code(f"{name}.{key}: {kind}"), _prose(inner)]
     return parts
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a class declares, and what its bases do that only help to divide it: those that have no entry themselves."""
+    for base in value.__mro__:
+        own = base.__module__.startswith("einsyn.")
+        if base is value or (own and base.__name__ not in {name for names in API.values() for name in names}):
+            yield from vars(base).items()
 
 
 def _signature(function: Callable[..., Any], *, method: bool = False) -> str:

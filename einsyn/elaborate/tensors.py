@@ -10,9 +10,6 @@ from einsyn.elaborate.values import Tensor, kind_name
 from einsyn.ops import OPS
 from einsyn.ops.arithmetic import (
     Add,
-    Affine,
-    AtLeast,
-    AtMost,
     Divide,
     Maximum,
     Minimum,
@@ -23,6 +20,7 @@ from einsyn.ops.arithmetic import (
     Times,
 )
 from einsyn.ops.product import DotProduct
+from einsyn.ops.scalars import Affine, AtLeast, AtMost
 
 if TYPE_CHECKING:
     from einsyn.elaborate.values import Builtin

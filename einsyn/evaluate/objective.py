@@ -119,13 +119,6 @@ class Objective(ABC):
         """
         return self.evaluate(architecture, seed)
 
-    def evaluate_portion(self, architecture: Architecture, seed: int, portion: Portion) -> float:
-        """As `evaluate`, up to a point from which it may go on; for objectives that are done in portions.
-
-        A state that cannot be read is made again from the beginning; one that cannot be written is missed by nobody.
-        """
-        raise NotImplementedError(f"{self.name} is not done in portions")
-
     def prepare(self, space: Space) -> None:  # noqa: B027  # there is something to do for some only
         """Read what is needed, and check that it fits the space; called once before evaluations.
 
@@ -140,6 +133,17 @@ class Objective(ABC):
     def score(self, value: float) -> float:
         """The number as a strategy wants it: more is better."""
         return value if self.maximise else -value
+
+
+class InPortions(Objective):
+    """An objective that can pause and go on, as training does."""
+
+    @abstractmethod
+    def evaluate_portion(self, architecture: Architecture, seed: int, portion: Portion) -> float:
+        """As `evaluate`, up to a point from which it may go on.
+
+        A state that cannot be read is made again from the beginning; one that cannot be written is missed by nobody.
+        """
 
 
 def differences(objective: Objective, known: Mapping[str, Any]) -> tuple[str, ...]:
@@ -172,6 +176,7 @@ def evaluate(
         try:
             with contained(seed):
                 if portion is not None:
+                    assert isinstance(objective, InPortions), f"{objective.name} is not done in portions"
                     value = float(objective.evaluate_portion(architecture, seed, portion))
                 elif lineage is not None and objective.inherits:
                     value = float(objective.evaluate_child(architecture, seed, lineage))

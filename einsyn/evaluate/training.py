@@ -11,7 +11,7 @@ from einsyn.errors import FileError, WeightsError
 from einsyn.evaluate.checkpoint import Course, read_checkpoint, write_checkpoint
 from einsyn.evaluate.data import location, read_data
 from einsyn.evaluate.fit import class_axis, fit
-from einsyn.evaluate.objective import EvaluationError, Objective
+from einsyn.evaluate.objective import EvaluationError, InPortions
 from einsyn.evaluate.recipe import Recipe
 from einsyn.weights.transfer import take_over
 
@@ -46,7 +46,7 @@ class Trained(NamedTuple):
     losses: list[float]
 
 
-class Training(Objective):
+class Training(InPortions):
     """`train`: accuracy (classes) or R2, the explained share of the variance (numbers), on the validation part.
 
     Args:

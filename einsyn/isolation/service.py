@@ -83,7 +83,7 @@ class Service(ABC):
             CannotLoadError: something is not there.
         """
 
-    def load_in_fork(self) -> None:  # noqa: B027  # likewise
+    def load_in_fork(self) -> None:  # noqa: B027  # there is something to do for some only
         """Import what starts threads when it is imported, because threads do not survive a fork."""
 
     @abstractmethod

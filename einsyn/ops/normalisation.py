@@ -16,9 +16,7 @@ from einsyn.ops.rules import SPATIAL, equal_parts, needs_float, needs_image
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from torch import Tensor
-
-    from einsyn.ops.laws import Carried
+    from einsyn.ops.laws import Absorbing, Carried, Weights
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -78,10 +76,10 @@ class BatchNorm(Op, name="batch_norm"):
         scale = (1 + self.eps) ** 0.5
         return {"weight": scale, "bias": 0, "running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
 
-    def absorbs(self) -> bool:
-        return self.affine
+    def absorbs(self) -> Absorbing | None:
+        return self._after_scaling if self.affine else None
 
-    def after_scaling(self, weights: Mapping[str, Tensor], factor: float) -> Mapping[str, Tensor]:
+    def _after_scaling(self, weights: Weights, factor: float) -> Weights:
         mean, var = weights["running_mean"] * factor, weights["running_var"] * factor**2
         # By eps the variance is not quite that of what is scaled.
         kept = ((var + self.eps) / (var + self.eps * factor**2)).sqrt()

@@ -14,15 +14,12 @@ from einsyn.errors import BackendError
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import BYTES, TensorType
 from einsyn.ops.attributes import MISSING, Attribute
-from einsyn.ops.laws import Law
+from einsyn.ops.laws import Lawful
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from torch import Tensor
-
     from einsyn.ir.graph import Graph
-    from einsyn.ops.laws import Carried, Digit, Mixing, Part
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 OPS: dict[str, type[Op]] = {}
@@ -65,7 +62,7 @@ class Signature(NamedTuple):
     output_bytes: int
 
 
-class Op:
+class Op(Lawful):
     """A primitive operation.
 
     Subclass it to add one:
@@ -85,7 +82,7 @@ class Op:
         joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`), if it is one.
         overwritable: backward does not need what it computes, so that whoever alone uses that may overwrite it.
         repeatable: without weights, the same inputs give the same outputs however often; not so what draws at random.
-        laws: what holds of its function.
+        laws: what holds of its function, as `einsyn.ops.laws` names it.
         scaled_by: names of the parameters that, multiplied together by a number, multiply the result by it.
         region_count: how many graphs an instance owns (the step of a loop); see `with_regions`.
     """
@@ -99,8 +96,6 @@ class Op:
     joins: ClassVar[str | None] = None
     overwritable: ClassVar[bool] = False
     repeatable: ClassVar[bool] = True
-    laws: ClassVar[Law] = Law.NONE
-    scaled_by: ClassVar[tuple[str, ...]] = ()
     region_count: ClassVar[int] = 0
 
     # The graphs that the operation owns.
@@ -338,52 +333,6 @@ class Op:
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         """Whether all outputs are zero, whatever the weights, where those inputs are that `zeros` marks."""
         return False
-
-    # What keeping a function may use while a network is changed. Saying nothing is always right.
-
-    def carries(self, *types: TensorType) -> Carried:
-        """For each axis of the result, for each input the axis that it follows.
-
-        Repeating, leaving out or reordering the units of that axis in all inputs does the same to the result, with
-        parameters as `along` says. All results are alike. Axes count from 0, without the batch.
-        """
-        return ()
-
-    def even(self, *types: TensorType) -> tuple[int, ...]:
-        """Axes of the input whose units may be repeated, each as often; the result follows them or does not change."""
-        return ()
-
-    def along(self, *types: TensorType) -> Mapping[str, tuple[int, ...]]:
-        """For parameters and buffers that belong to units: the axis of the input that each of their axes is along."""
-        return {}
-
-    def folds(self, *types: TensorType) -> Mapping[int, tuple[Digit, ...]]:
-        """For axes of the result that several of the input are joined in, which."""
-        return {}
-
-    def parts(self, *types: TensorType) -> tuple[int, tuple[Part, ...]] | None:
-        """Where each result is a range of the input along one axis: the axis, and the ranges."""
-        return None
-
-    def joined(self, *types: TensorType) -> int | None:
-        """Where the result is the inputs one after the other along an axis: the axis."""
-        return None
-
-    def mixing(self, *types: TensorType) -> Mixing | None:
-        """The weighted sum over units that it is, if it is one."""
-        return None
-
-    def fixing(self, *types: TensorType) -> Mapping[str, float] | None:
-        """For each parameter and buffer the number with which it hands its input on in eval mode; None if none do."""
-        return None
-
-    def absorbs(self) -> bool:
-        """Whether `after_scaling` has weights to give."""
-        return False
-
-    def after_scaling(self, weights: Mapping[str, Tensor], factor: float) -> Mapping[str, Tensor]:
-        """Weights with which it gives in eval mode, for inputs multiplied by a positive factor, what it gave before."""
-        raise NotImplementedError(f"{type(self).__name__} absorbs no factor")
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A Python expression for the outputs, or a tuple of names for outputs that are inputs."""

@@ -138,7 +138,7 @@ class Run:
             objectives = plan.make_objectives()
             if write:
                 _prepare(folder, space, plan, objectives)
-        except BaseException:  # likewise
+        except BaseException:  # the lock goes whatever happens, and what happened goes on
             if store is not None:
                 store.close()
             if lock is not None:

@@ -159,7 +159,7 @@ class Store:
             try:
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # nothing of it stays, whatever happens, Ctrl-C too
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise

@@ -115,7 +115,7 @@ def write_finding(folder: Path, finding: Finding, architecture: Architecture, ca
     try:
         _write_files(folder, finding, architecture, case)
         write_record(folder, finding)
-    except BaseException:
+    except BaseException:  # no half of a finding stays, whatever happens, Ctrl-C too
         if not (folder / RECORD).exists():
             for name in FILES:
                 (folder / name).unlink(missing_ok=True)

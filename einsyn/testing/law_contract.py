@@ -85,9 +85,10 @@ def check_scaling(example: Example) -> None:
     if scaled:
         trial.set(scaled)
         _same(trial(trial.inputs), [_FACTOR * y for y in before], "`scaled_by`")
-    if example.op.absorbs():
-        trial.set(dict(example.op.after_scaling(weights, _FACTOR)))
-        _same(trial([_FACTOR * x for x in trial.inputs]), before, "`after_scaling`")
+    absorb = example.op.absorbs()
+    if absorb is not None:
+        trial.set(dict(absorb(weights, _FACTOR)))
+        _same(trial([_FACTOR * x for x in trial.inputs]), before, "`absorbs`")
 
 
 def check_fixing(example: Example) -> None:

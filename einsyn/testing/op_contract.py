@@ -289,7 +289,7 @@ def check_types(example: Example) -> None:
             try:
                 check_shapes(other)
                 check_state(other)
-            except Exception as error:
+            except Exception as error:  # whatever it is, it is told for which types, and goes on
                 error.add_note(f"the types are {shown}")
                 raise
 

@@ -57,7 +57,7 @@ class Oracle(ABC):
     def in_script(self) -> tuple[str, str]:
         """How a script without einsyn runs it: the part of `reproduction.PARTS` that it needs, and the call."""
 
-    def load(self) -> None:  # noqa: B027 - nothing to load is the common case
+    def load(self) -> None:  # noqa: B027  # there is something to load for some only
         """Import what it needs, so that the first run is not charged for it."""
 
 

@@ -14,8 +14,8 @@ from einsyn.ops.laws import Digit, Law, Part
 from einsyn.ops.linear import Linear
 from einsyn.ops.normalisation import BatchNorm
 from einsyn.ops.op import Op
+from einsyn.ops.parts import Group
 from einsyn.ops.routing import Im2col
-from einsyn.ops.structure import Group
 from einsyn.testing.contract import run_checks
 from einsyn.testing.law_contract import LAW_CHECKS
 from einsyn.testing.op_contract import Example

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +167,11 @@ class Falls(Executor):
                 raise Fallen
             self._left -= 1
             yield finished
+
+
+# Whoever evaluates, and in whatever order, results are the same.
+EXECUTORS: dict[str, Callable[[Run], Executor]] = {
+    "one": in_process,
+    "back": lambda run: Backwards(in_process(run)),
+    "pool": lambda run: pool(run, 2),
+}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import Backwards, Fallen, Falls, carry_out, in_process, pool, results, write_halves, write_space
+from small_runs import EXECUTORS, Fallen, Falls, carry_out, in_process, results, write_halves, write_space
 
 import einsyn
 from einsyn.cli.main import run as command
@@ -181,11 +181,7 @@ def test_who_goes_on_is_as_defined(
 
 def test_whoever_evaluates_and_wherever_it_falls_the_results_are_the_same(space: einsyn.Space, tmp_path: Path) -> None:
     found: list[Any] = []
-    for name, executor in (
-        ("one", in_process),
-        ("back", lambda run: Backwards(in_process(run))),
-        ("pool", lambda run: pool(run, 2)),
-    ):
+    for name, executor in EXECUTORS.items():
         with begin(tmp_path / name, space) as run:
             carry_out(run, executor(run))
             found.append(everything(run))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_runs import Backwards, Fallen, Falls, carry_out, in_process, pool, results, write_space
+from small_runs import EXECUTORS, Fallen, Falls, carry_out, in_process, pool, results, write_space
 
 import einsyn
 from einsyn.cli.main import run as command
@@ -89,11 +89,7 @@ def test_whoever_evaluates_and_wherever_it_falls_the_results_are_the_same(space:
         found.append(results(run))
         files.append({file.name: file.read_bytes() for file in (run.folder / "weights").iterdir()})
 
-    for name, executor in (
-        ("one", in_process),
-        ("back", lambda run: Backwards(in_process(run))),
-        ("pool", lambda run: pool(run, 2)),
-    ):
+    for name, executor in EXECUTORS.items():
         with begin(tmp_path / name, space) as run:
             carry_out(run, executor(run))
             note(run)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from einsyn.ops.activation import Softmax
 from einsyn.ops.attention import Attention
+from einsyn.ops.parts import Concat
 from einsyn.ops.product import DotProduct, ScaledDotProduct
 from einsyn.ops.routing import Permute
-from einsyn.ops.structure import Concat
 from einsyn.rewrite.pattern import applied, joined
 from einsyn.rewrite.rule import Rule
 

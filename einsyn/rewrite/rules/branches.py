@@ -8,8 +8,8 @@ from einsyn.ops.convolution import Conv
 from einsyn.ops.elementwise import Elementwise
 from einsyn.ops.linear import Linear
 from einsyn.ops.normalisation import BatchNorm
+from einsyn.ops.parts import Concat, Group, Split
 from einsyn.ops.routing import Permute
-from einsyn.ops.structure import Concat, Group, Split
 from einsyn.rewrite.pattern import applied, beside, joined
 from einsyn.rewrite.rule import Rule
 from einsyn.rewrite.weights import Agreed, Stacked, Weights

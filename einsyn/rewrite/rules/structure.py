@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from einsyn.ops.arithmetic import Add
 from einsyn.ops.elementwise import Elementwise
 from einsyn.ops.op import Op
+from einsyn.ops.parts import Concat, Group, Split
 from einsyn.ops.routing import Permute, Rename
-from einsyn.ops.structure import Concat, Group, Split
 from einsyn.rewrite.pattern import applied, beside, joined
 from einsyn.rewrite.rule import Rule
 

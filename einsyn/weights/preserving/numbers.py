@@ -112,7 +112,9 @@ def _copied(
                     found[name] = found[name].index_select(k, _tensor(units.index))
     why = SAME if all(u is None for u in role.units) else _repeated(role.units)
     if role.scale != 1:
-        found, why = dict(op.after_scaling(found, role.scale)), SCALED
+        absorb = op.absorbs()
+        assert absorb is not None, f"`{op}` was given a factor, and has no weights for it"
+        found, why = dict(absorb(found, role.scale)), SCALED
     return found, why
 
 

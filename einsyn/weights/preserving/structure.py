@@ -72,7 +72,7 @@ def followed(attempt: Attempt, operation: Operation, source: Operation, inputs: 
     if not pointwise and any([a.factors != b.factors for a, b in zip(types, theirs, strict=True)]):
         return None
     if scale != 1:
-        if operation.owner is not None and op.absorbs():
+        if operation.owner is not None and op.absorbs() is not None:
             scale = 1.0
         elif operation.owner is not None or Law.HOMOGENEOUS not in op.laws:
             return None
