@@ -95,7 +95,7 @@ def search(
         typer.Option(metavar="ADDR", help="Of a cluster, for --executor ray: HOST:PORT or auto; else Ray starts here."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="By default one for each core.")] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="For one evaluation in a worker.")] = 600.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="For one evaluation in a worker.")] = 120.0,
     worker_memory: Annotated[
         str, typer.Option("--worker-memory", metavar="N", help="Bytes that one evaluation in a worker may take.")
     ] = "8GiB",
@@ -127,7 +127,7 @@ def search(
     if extend is not None:
         raise UsageError(Diagnostic("U000", "--extend needs --resume RUN", hint="--budget N begins with N evaluations"))
     if not 0 < timeout < float("inf"):
-        raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 600"))
+        raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 120"))
     from einsyn.evaluate.named import objective_of, requirement_of
     from einsyn.evaluate.recipe import read_recipe
     from einsyn.search.plan import RANDOM, Plan, bounded, strategy_class, strategy_options

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 # Seconds for a child to import what it runs; a cold torch on a busy machine takes more than ten.
 _START: Final = 300.0
 _LAST_LINES: Final = 12
+# What a child has that nobody set otherwise: one thread, and memory that it has freed for its next tensor. Else the GNU
+# C library gives large blocks back to the system at once and gets them page by page, cleared, at half the speed.
+_ENVIRONMENT: Final = {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_TOP_PAD_": str(1 << 26),
+}
 # Seconds in which a process that was killed is gone.
 _END: Final = 20.0
 
@@ -128,7 +136,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
-                env={"OMP_NUM_THREADS": "1", **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**_ENVIRONMENT, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 start_new_session=True,  # a child that hangs is ended with whatever it started
             )
         self._connection = Connection(ours.detach())

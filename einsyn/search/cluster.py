@@ -82,11 +82,14 @@ class Cluster(Executor):
         """
         if not tasks:
             return
+        # Dearest first, so that no worker begins with one when the others have nothing left to do.
+        places = sorted(range(len(tasks)), key=lambda place: tasks[place].dearness, reverse=True)
+        requests = [Request.of(tasks[place]) for place in places]
         try:
             if not self._child.starts:
                 _reach(self._address)
             self._child.start()
-            while not self._child.send([Request.of(task) for task in tasks]):
+            while not self._child.send(requests):
                 self._child.start()
         except CannotLoadError as error:
             raise RunError(self._problem(error)) from None
@@ -99,7 +102,7 @@ class Cluster(Executor):
                 raise RunError(self._problem(CannotLoadError("", message)))
             if message is not None:
                 left -= 1
-                yield message
+                yield message._replace(place=places[message.place])
 
     def close(self) -> None:
         """End Ray, where it was started here, and what evaluates elsewhere."""

@@ -29,6 +29,12 @@ class Task(NamedTuple):
     portion: Portion | None = None
 
 
+    @property
+    def dearness(self) -> int:
+        """About how long it takes beside others: the network's multiply-accumulates and bytes."""
+        return self.architecture.macs + self.architecture.memory
+
+
 class Finished(NamedTuple):
     """An evaluation that ended.
 

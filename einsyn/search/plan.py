@@ -65,7 +65,7 @@ class Plan:
     again: bool = False
     inherit: bool = False
     preserve: bool = False
-    timeout: float = 600.0
+    timeout: float = 120.0
     memory: int | None = None
 
     @classmethod

@@ -47,7 +47,8 @@ class Pool(Executor):
             thread.start()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
-        for place, task in enumerate(tasks):
+        # Dearest first, so that no worker begins with one when the others have nothing left to do.
+        for place, task in sorted(enumerate(tasks), key=lambda each: each[1].dearness, reverse=True):
             self._tasks.put((place, Request.of(task)))
         for _ in tasks:
             finished = self._finished.get()

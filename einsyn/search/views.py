@@ -232,27 +232,38 @@ class Room:
         """A subtree drawn by the grammar, or None as soon as it is certain not to fit."""
         sizes, depths = self._sizes, self._depths
         left = self.size - (sizes.get(symbol, inf) if isinstance(symbol, Rule) else 0)
-        made: list[Node] = []
-        pending: list[tuple[Rule | Terminal, float] | Production] = [(symbol, self.depth)]
+        # Drawn in text order first: many draws turn out not to fit, and no node has been made for those.
+        drawn: list[Token | Production] = []
+        pending: list[tuple[Rule | Terminal, float]] = [(symbol, self.depth)]
         while pending:
-            task = pending.pop()
-            if isinstance(task, Production):
-                first = len(made) - len(task.slots)
-                made[first:] = [Derivation(task, tuple(made[first:]))]
-                continue
-            here, depth = task
+            here, depth = pending.pop()
             cumulative, count = weights_of(here)
             number = choices.choose(count, cumulative)
             if not isinstance(here, Rule):
-                made.append(Token(here, number))
+                drawn.append(Token(here, number))
                 continue
             production = here.drawable[number]
             left -= sizes.get(production, inf) - sizes[here]
             if left < 0 or depths[production] > depth:
                 return None
-            pending.append(production)
-            pending.extend([(slot, depth - 1) for slot in reversed(production.slots)])
-        (found,) = made
+            drawn.append(production)
+            if production.slots:
+                pending += [(slot, depth - 1) for slot in reversed(production.slots)]
+        found = _built(drawn)
         if isinstance(found, Derivation):
             self.size -= found.size
         return found
+
+
+def _built(drawn: list[Token | Production]) -> Node:
+    """The tree of productions and tokens in text order."""
+    made: list[Node] = []
+    for item in reversed(drawn):
+        if isinstance(item, Token):
+            made.append(item)
+            continue
+        count = len(item.slots)
+        children = tuple(made[-count:][::-1]) if count else ()
+        made[len(made) - count :] = [Derivation(item, children)]
+    (found,) = made
+    return found

@@ -199,7 +199,7 @@ MISTAKES = {
         exit status 1""",
     "search small.lark --objective params --timeout 0": """\
         error[U023]: --timeout must be above 0, not 0.0
-        help: --timeout 600
+        help: --timeout 120
         exit status 2""",
     "search small.lark --objective params --time never": """\
         error[U023]: --time needs a time, not `never`
