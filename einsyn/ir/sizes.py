@@ -86,6 +86,26 @@ def slid(size: Size, stride: int, offset: int) -> Size:
     return str(Affine(symbol, factor, before + divisor * offset, divisor * stride).reduced())
 
 
+def scaled(size: Size, factor: int, offset: int = 0) -> Size | None:
+    """`factor * size + offset`; None for multiples of what was rounded, which are no single fraction."""
+    if isinstance(size, int):
+        return factor * size + offset
+    affine = Affine.of(size)
+    if factor == 1:
+        return slid(size, 1, offset)
+    if affine.divisor > 1:
+        return None
+    return str(Affine(affine.symbol, factor * affine.factor, factor * affine.offset + offset))
+
+
+def divides(size: Size, count: int) -> bool:
+    """Whether a size is a multiple of a number, whatever its symbol stands for."""
+    if isinstance(size, int):
+        return size % count == 0
+    affine = Affine.of(size)
+    return affine.divisor == 1 and affine.factor % count == 0 and affine.offset % count == 0
+
+
 def value_of(size: Size, symbols: Mapping[str, int]) -> int:
     """A size where symbols have these values."""
     if isinstance(size, int):

@@ -11,12 +11,23 @@ from einsyn.ops import attributes as attr
 from einsyn.ops.laws import Mixing, Window
 from einsyn.ops.op import Op, Param
 from einsyn.ops.reduction import Var, reduce
-from einsyn.ops.rules import BORDERS, LARGEST, compact, equal_parts, needs_border, needs_image, per_axis, places
+from einsyn.ops.rules import (
+    BORDERS,
+    LARGEST,
+    compact,
+    equal_parts,
+    needs_border,
+    needs_image,
+    per_axis,
+    places,
+    stretched,
+)
 from einsyn.ops.windows import bordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from einsyn.ir.types import Size
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 
@@ -126,8 +137,7 @@ class Conv(Op, name="conv"):
         kernel, stride, padding, dilation = self._windows(x.rank - 1)
         (value,) = ctx.inputs
         if self.padding_mode != "zeros":
-            sizes = [x.size(i) for i in range(2, x.rank + 1)]
-            value = bordered(ctx, value, sizes, padding, padding, self.padding_mode)
+            value = bordered(ctx, value, x, padding, padding, self.padding_mode)
             padding = (0,) * len(padding)
         weights = [self.weight(ctx), ctx.weight("bias")] if self.bias else [self.weight(ctx)]
         return ctx.node(
@@ -160,6 +170,7 @@ class Conv(Op, name="conv"):
         yield cls.configure(6, 3, padding_mode="reflect"), (image,)
         yield cls.configure(6, (5, 1), 2, padding_mode="circular"), (image,)
         yield cls.configure(6, 3, padding_mode="replicate"), (signal,)
+        yield cls.configure(6, 3, padding_mode="replicate"), (TensorType("f32", ("c", "l"), (4, "L")),)
         yield cls.configure(6, 3, 2), (TensorType("f32", ("c", "h", "w"), (4, "H", "W")),)
 
 
@@ -219,10 +230,11 @@ class ConvTranspose(Op, name="conv_transpose"):
     """The transpose of a convolution: each place of the input adds its kernel to the output, `stride` places apart.
 
     Shapes: `c h w -> channels h' w'` and `c l -> channels l'` with
-    `n' = (n - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1`.
+    `n' = (n - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1`; spatial sizes may be open.
     Parameters: `weight` c x channels/groups x kernel and `bias` channels, uniform within `1 / sqrt(fan in)`.
     MACs: `c * h * w * (channels / groups) * kernel area`; the bias is not counted.
-    Errors: T003 open size, T005 sizes per axis, T011 no image, T015 padding takes all away, T016 channels that do not
+    Errors: T003 an open number of channels or an open size that was rounded, T005 sizes per axis, T011 no image,
+    T015 padding takes all away, T016 channels that do not
     divide by the groups, T033 output padding that is not smaller than stride or dilation.
     Source: Zeiler et al., CVPR 2010; torch.nn.ConvTranspose1d and ConvTranspose2d; ONNX ConvTranspose.
     """
@@ -243,12 +255,12 @@ class ConvTranspose(Op, name="conv_transpose"):
         spatial = needs_image(self, x)
         equal_parts(self, "channels in", x.size("c"), self.groups)
         equal_parts(self, "channels out", self.channels, self.groups)
-        sizes: list[int] = []
+        sizes: list[Size] = []
         for axis, k, s, p, more, d in zip(spatial, *self._windows(len(spatial)), strict=True):
             if more >= max(s, d):
                 raise Mismatch("T033", f"output_padding {more} of `{self.name}` needs a stride or dilation above it")
-            size = (x.size(axis) - 1) * s - 2 * p + d * (k - 1) + more + 1
-            if size < 1:
+            size = stretched(self, x, axis, s, d * (k - 1) + more + 1 - s - 2 * p)
+            if isinstance(size, int) and size < 1:
                 raise Mismatch("T015", f"padding {p} of `{self.name}` leaves nothing of axis {axis}:{x.size(axis)}")
             sizes.append(size)
         return TensorType(x.dtype, x.axes, (self.channels, *sizes))
@@ -322,3 +334,4 @@ class ConvTranspose(Op, name="conv_transpose"):
         yield cls.configure(6, 1, bias=False), (image,)
         yield cls.configure(6, 4, 2, 1), (signal,)
         yield cls.configure(6, 3, 2, output_padding=1, dilation=2, groups=2, bias=False), (signal,)
+        yield cls.configure(6, 3, 2, 1, 1), (TensorType("f32", ("c", "h", "w"), (4, "H", "2 * W + 1")),)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.sizes import divides, slid
 from einsyn.ir.types import Size, TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.laws import Law, each_axis
@@ -45,8 +46,15 @@ class Pool(Op):
         for axis, k, s, p in zip(spatial, *self._windows(len(spatial)), strict=True):
             if 2 * p > k:
                 raise Mismatch("T024", f"padding {p} of `{self.name}` is more than half of kernel {k}")
-            sizes.append(self._beyond(x, axis, k, s, p) if self.ceil_mode else places(self, x, axis, k, s, p))
+            exact = not self.ceil_mode or self._exact(x, axis, k, s, p)
+            sizes.append(places(self, x, axis, k, s, p) if exact else self._beyond(x, axis, k, s, p))
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
+
+    @staticmethod
+    def _exact(x: TensorType, axis: str, kernel: int, stride: int, padding: int) -> bool:
+        """Whether windows of an open axis end where the axis does, whatever its symbol stands for."""
+        size = x.sizes[x.axis(axis)]
+        return isinstance(size, str) and divides(slid(size, 1, 2 * padding - kernel), stride)
 
     def _beyond(self, x: TensorType, axis: str, kernel: int, stride: int, padding: int) -> int:
         """The places along an axis where the last window may reach beyond the end."""
@@ -84,12 +92,14 @@ class Pool(Op):
 
     def _ends(self, x: TensorType) -> tuple[int, ...]:
         """How far the last windows reach beyond the input, its border on the right included."""
+        windows = self._windows(x.rank - 1)
         if not self.ceil_mode:
-            return self._windows(x.rank - 1)[2]
-        out = self.infer(x)
+            return windows[2]
+        sizes = zip(x.sizes[1:], self.infer(x).sizes[1:], *windows, strict=True)
+        # Open sizes have no last window that reaches beyond.
         return tuple(
-            max(p, (out.size(i + 2) - 1) * s + k - p - x.size(i + 2))
-            for i, (k, s, p) in enumerate(zip(*self._windows(x.rank - 1), strict=True))
+            p if isinstance(n, str) or isinstance(m, str) else max(p, (m - 1) * s + k - p - n)
+            for n, m, k, s, p in sizes
         )
 
     def _node(self, ctx: OnnxContext, op_type: str, **more: int) -> str:
@@ -104,8 +114,8 @@ class MaxPool(Pool, name="max_pool"):
     Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
     with `ceil_mode` rounded up where the last window still starts before the border on the right. A window may then be
     larger than the image, by less than the stride.
-    MACs: 0. Errors: T011 no image, T003 open spatial size with `ceil_mode`, T005 sizes per axis, T015 the window does
-    not fit, T024 padding beyond half of the kernel.
+    MACs: 0. Errors: T011 no image, T003 with `ceil_mode` an open size that may leave something over, T005 sizes per
+    axis, T015 the window does not fit, T024 padding beyond half of the kernel.
     Source: torch.nn.MaxPool1d and MaxPool2d; ONNX MaxPool.
     """
 
@@ -130,6 +140,7 @@ class MaxPool(Pool, name="max_pool"):
         yield cls.configure(2, 4, 1, True), (SIGNAL,)
         yield cls.configure((10, 2), 2, ceil_mode=True), (IMAGE,)
         yield cls.configure(3, 2, 1), (OPEN,)
+        yield cls.configure(2, ceil_mode=True), (TensorType("f32", ("c", "l"), (3, "4 * L + 2")),)
 
 
 class AvgPool(Pool, name="avg_pool"):
@@ -138,8 +149,8 @@ class AvgPool(Pool, name="avg_pool"):
     Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = floor((n + 2 padding - kernel) / stride) + 1`,
     with `ceil_mode` rounded up where the last window still starts before the border on the right. A window may then be
     larger than the image, by less than the stride.
-    MACs: 0. Errors: T011 no image, T003 open spatial size with `ceil_mode`, T005 sizes per axis, T015 the window does
-    not fit, T024 padding beyond half of the kernel.
+    MACs: 0. Errors: T011 no image, T003 with `ceil_mode` an open size that may leave something over, T005 sizes per
+    axis, T015 the window does not fit, T024 padding beyond half of the kernel.
     Source: torch.nn.AvgPool1d and AvgPool2d; ONNX AveragePool.
     """
 

@@ -9,17 +9,30 @@ from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
 from einsyn.ops.laws import Law, each_axis
 from einsyn.ops.op import Op, Param
-from einsyn.ops.rules import BORDERS, LARGEST, compact, equal_parts, needs_border, needs_image, per_axis, slide
+from einsyn.ops.rules import (
+    BORDERS,
+    LARGEST,
+    compact,
+    equal_parts,
+    needs_border,
+    needs_image,
+    parted,
+    per_axis,
+    slide,
+    stretched,
+)
 from einsyn.ops.windows import bordered, gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from einsyn.ir.types import Size
     from einsyn.ops.laws import Carried
     from einsyn.ops.lowering import OnnxContext, TorchContext
 
 IMAGE = TensorType("f32", ("c", "h", "w"), (4, 9, 8))
 SIGNAL = TensorType("f32", ("c", "l"), (6, 12))
+OPEN = TensorType("f32", ("c", "h", "w"), (4, "H", "2 * W + 1"))
 
 
 class Pad(Op, name="pad"):
@@ -27,6 +40,7 @@ class Pad(Op, name="pad"):
 
     `mode` is `"zeros"`, `"reflect"` (the image mirrored without its edge), `"replicate"` (the edge repeated) or
     `"circular"` (the other end). Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = before + n + after`.
+    Spatial sizes may be open where zeros or the edge are the border.
     MACs: 0. Errors: T003 open spatial size, T005 sizes per axis, T011 no image, T015 the image is too small to fill
     its border.
     Source: torch.nn.functional.pad; ONNX Pad, or Gather for circular borders.
@@ -41,11 +55,11 @@ class Pad(Op, name="pad"):
         """The larger image; channels may be open."""
         (x,) = types
         spatial = needs_image(self, x)
-        sizes: list[int] = []
+        sizes: list[Size] = []
         for axis, *sides in zip(spatial, *self._sides(x), strict=True):
             for side in sides:
                 needs_border(self, x, axis, side, self.mode)
-            sizes.append(x.size(axis) + sum(sides))
+            sizes.append(stretched(self, x, axis, 1, sum(sides)))
         return TensorType(x.dtype, x.axes, (x.sizes[0], *sizes))
 
     def _sides(self, x: TensorType) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -66,8 +80,7 @@ class Pad(Op, name="pad"):
     def onnx(self, ctx: OnnxContext) -> str:
         """A Pad, or a Gather on each axis."""
         (x,) = ctx.types
-        sizes = [x.size(i) for i in range(2, x.rank + 1)]
-        return bordered(ctx, ctx.inputs[0], sizes, *self._sides(x), self.mode)
+        return bordered(ctx, ctx.inputs[0], x, *self._sides(x), self.mode)
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
@@ -78,6 +91,8 @@ class Pad(Op, name="pad"):
         yield cls.configure((0, 3), (1, 0), "circular"), (IMAGE,)
         yield cls.configure(1, 2, mode="circular"), (SIGNAL,)
         yield cls.configure(3, mode="replicate"), (SIGNAL,)
+        yield cls.configure(2, 1), (OPEN,)
+        yield cls.configure((0, 3), mode="replicate"), (OPEN,)
 
 
 class Resampled(Op, ABC):
@@ -87,62 +102,57 @@ class Resampled(Op, ABC):
     mode: str
 
     @abstractmethod
-    def sizes(self, x: TensorType) -> tuple[int, ...]:
+    def sizes(self, x: TensorType, spatial: Sequence[str]) -> Sequence[Size]:
         """The spatial sizes afterwards."""
 
     def infer(self, *types: TensorType) -> TensorType:
         """The image at its new sizes; channels may be open."""
         (x,) = types
-        for axis in needs_image(self, x):
-            x.size(axis)
-        return TensorType(x.dtype, x.axes, (x.sizes[0], *self.sizes(x)))
+        return TensorType(x.dtype, x.axes, (x.sizes[0], *self.sizes(x, needs_image(self, x))))
 
     def carries(self, *types: TensorType) -> Carried:
         x = types[0]
         return each_axis(x.rank, without=tuple(range(1, x.rank)))
 
-    def torch(self, ctx: TorchContext) -> str:
-        """A call of `interpolate`."""
-        (x,) = ctx.types
-        linear = "bilinear" if x.rank == 3 else "linear"
+    def _interpolated(self, ctx: TorchContext, how: str) -> str:
+        linear = "bilinear" if ctx.types[0].rank == 3 else "linear"
         mode = "nearest-exact" if self.mode == "nearest" else linear
-        return f'nn.functional.interpolate({ctx.inputs[0]}, {self.sizes(x)}, mode="{mode}")'
-
-    def onnx(self, ctx: OnnxContext) -> str:
-        """A Gather of the nearest places on each axis, or a Resize."""
-        import numpy as np
-
-        (x,) = ctx.types
-        before, after = [x.size(i) for i in range(2, x.rank + 1)], self.sizes(x)
-        if self.mode == "linear":
-            # Only the batch is not known here; an empty input stands for the scales.
-            shape = ctx.node("Shape", ctx.inputs, start=0, end=2)
-            sizes = ctx.node("Concat", [shape, ctx.integers(after)], axis=0)
-            return ctx.node("Resize", [ctx.inputs[0], "", "", sizes], mode="linear")
-        # The arithmetic of torch, in its precision.
-        tables = [
-            np.minimum(np.floor((np.arange(m, dtype=np.float32) + 0.5) * np.float32(n / m)), n - 1).astype(np.int64)
-            for n, m in zip(before, after, strict=True)
-        ]
-        return gathered(ctx, ctx.inputs[0], tables)
+        return f'nn.functional.interpolate({ctx.inputs[0]}, {how}, mode="{mode}")'
 
 
 class Upsample(Resampled, name="upsample"):
     """An image with `factor` times as many places on each spatial axis.
 
     `"nearest"` repeats each place, `"linear"` interpolates between the centres of places (bilinear on h and w).
-    Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = factor * n`. MACs: 0.
-    Errors: T003 open spatial size, T005 sizes per axis, T011 no image.
-    Source: torch.nn.Upsample; ONNX Gather and Resize.
+    Shapes: `c h w -> c h' w'` and `c l -> c l'` with `n' = factor * n`; spatial sizes may be open. MACs: 0.
+    Errors: T003 an open size that was rounded, T005 sizes per axis, T011 no image.
+    Source: torch.nn.Upsample; ONNX Resize.
     """
 
     factor: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="how many times as many places")
     mode: str = attr.text("nearest", one_of=("nearest", "linear"), doc="how places between are filled")
 
-    def sizes(self, x: TensorType) -> tuple[int, ...]:
+    def sizes(self, x: TensorType, spatial: Sequence[str]) -> Sequence[Size]:
         """Factor times the sizes."""
-        factors = per_axis(self, "factor", self.factor, x.rank - 1)
-        return tuple(x.size(i + 2) * f for i, f in enumerate(factors))
+        factors = per_axis(self, "factor", self.factor, len(spatial))
+        return [stretched(self, x, axis, factor) for axis, factor in zip(spatial, factors, strict=True)]
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `interpolate` with the factors."""
+        factors = per_axis(self, "factor", self.factor, ctx.types[0].rank - 1)
+        scale = float(factors[0]) if len(set(factors)) == 1 else tuple(map(float, factors))
+        return self._interpolated(ctx, f"scale_factor={scale}")
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Resize with the factors; an empty input stands for a region of interest."""
+        import numpy as np
+
+        factors = per_axis(self, "factor", self.factor, ctx.types[0].rank - 1)
+        inputs = [ctx.inputs[0], "", ctx.array(np.array([1, 1, *factors], np.float32))]
+        if self.mode == "linear":
+            return ctx.node("Resize", inputs, mode="linear")
+        rounded = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        return ctx.node("Resize", inputs, mode="nearest", **rounded)
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
@@ -151,6 +161,7 @@ class Upsample(Resampled, name="upsample"):
         yield cls.configure((1, 3), "linear"), (IMAGE,)
         yield cls.configure(4), (SIGNAL,)
         yield cls.configure(2, mode="linear"), (SIGNAL,)
+        yield cls.configure(3), (OPEN,)
 
 
 class Resize(Resampled, name="resize"):
@@ -159,16 +170,40 @@ class Resize(Resampled, name="resize"):
     `"nearest"` takes the place whose cell holds the centre of the new one, `"linear"` interpolates between the centres
     of places (bilinear on h and w, without smoothing when it shrinks).
     Shapes: `c h w -> c size[0] size[1]` and `c l -> c size`. MACs: 0.
-    Errors: T003 open spatial size, T005 sizes per axis, T011 no image.
+    Errors: T003 open spatial size with `nearest`, T005 sizes per axis, T011 no image.
     Source: torch.nn.functional.interpolate, modes `nearest-exact` and `bilinear`; ONNX Gather and Resize.
     """
 
     size: int | tuple[int, ...] = attr.extent(ge=1, le=LARGEST, doc="the spatial sizes afterwards")
     mode: str = attr.text("nearest", one_of=("nearest", "linear"), doc="how places between are filled")
 
-    def sizes(self, x: TensorType) -> tuple[int, ...]:
+    def sizes(self, x: TensorType, spatial: Sequence[str]) -> Sequence[Size]:
         """The attribute."""
-        return per_axis(self, "size", self.size, x.rank - 1)
+        if self.mode == "nearest":
+            for axis in spatial:
+                x.size(axis)
+        return per_axis(self, "size", self.size, len(spatial))
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `interpolate` with the sizes."""
+        return self._interpolated(ctx, str(ctx.outputs[0].concrete()[1:]))
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Gather of the nearest places on each axis, or a Resize."""
+        import numpy as np
+
+        after = ctx.outputs[0].concrete()[1:]
+        if self.mode == "linear":
+            # Only the batch is not known here; empty inputs stand for a region of interest and for factors.
+            shape = ctx.node("Shape", ctx.inputs, start=0, end=2)
+            sizes = ctx.node("Concat", [shape, ctx.integers(after)], axis=0)
+            return ctx.node("Resize", [ctx.inputs[0], "", "", sizes], mode="linear")
+        # The arithmetic of torch, in its precision.
+        tables = [
+            np.minimum(np.floor((np.arange(m, dtype=np.float32) + 0.5) * np.float32(n / m)), n - 1).astype(np.int64)
+            for n, m in zip(ctx.types[0].concrete()[1:], after, strict=True)
+        ]
+        return gathered(ctx, ctx.inputs[0], tables)
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
@@ -178,6 +213,7 @@ class Resize(Resampled, name="resize"):
         yield cls.configure((4, 17), "linear"), (IMAGE,)
         yield cls.configure(30), (SIGNAL,)
         yield cls.configure(7, mode="linear"), (SIGNAL,)
+        yield cls.configure(7, mode="linear"), (OPEN,)
 
 
 class Blur(Op, name="blur"):
@@ -232,9 +268,8 @@ class Blur(Op, name="blur"):
         """A Pad and a Conv."""
         (x,) = ctx.types
         rank = x.rank - 1
-        sizes = [x.size(i) for i in range(2, x.rank + 1)]
         before, after = ((side,) * rank for side in self._sides())
-        padded = bordered(ctx, ctx.inputs[0], sizes, before, after, "reflect")
+        padded = bordered(ctx, ctx.inputs[0], x, before, after, "reflect")
         strides = per_axis(self, "stride", self.stride, rank)
         kernel = ctx.weight("kernel")
         return ctx.node("Conv", [padded, kernel], kernel_shape=[self.kernel] * rank, strides=strides, group=x.size("c"))
@@ -253,9 +288,10 @@ class PixelShuffle(Op, name="pixel_shuffle"):
     """Channels spread over places: each group of `factor` (on images `factor * factor`) channels becomes a finer grid.
 
     Shapes: `c h w -> c/factor^2 h*factor w*factor` and `c l -> c/factor l*factor`. MACs: 0.
-    Errors: T003 open size, T011 no image, T016 channels do not divide.
+    Spatial sizes may be open.
+    Errors: T003 an open size that was rounded, T011 no image, T016 channels do not divide.
     Source: Shi et al., CVPR 2016 (arXiv:1609.05158); torch.nn.PixelShuffle, and its form with one spatial axis;
-    ONNX Reshape and Transpose.
+    ONNX DepthToSpace, or Reshape and Transpose.
     """
 
     factor: int = attr.integer(ge=1, le=256, doc="how many times as many places on each axis")
@@ -265,7 +301,7 @@ class PixelShuffle(Op, name="pixel_shuffle"):
         (x,) = types
         spatial = needs_image(self, x)
         channels = equal_parts(self, "channels", x.size("c"), self.factor ** len(spatial))
-        return TensorType(x.dtype, x.axes, (channels, *(x.size(a) * self.factor for a in spatial)))
+        return TensorType(x.dtype, x.axes, (channels, *(stretched(self, x, a, self.factor) for a in spatial)))
 
     def torch(self, ctx: TorchContext) -> str:
         """A call of `pixel_shuffle`; a signal takes its channels apart and joins them with its places."""
@@ -275,29 +311,31 @@ class PixelShuffle(Op, name="pixel_shuffle"):
         return f"{x}.unflatten(1, (-1, {self.factor})).transpose(2, 3).flatten(2)"
 
     def onnx(self, ctx: OnnxContext) -> str:
-        """The channels taken apart, moved behind their places, joined."""
-        ((channels, *sizes),) = (t.concrete() for t in ctx.outputs)
-        rank, f = len(sizes), self.factor
-        coarse = [n // f for n in sizes]
-        apart = ctx.node("Reshape", [ctx.inputs[0], ctx.integers([-1, channels, *[f] * rank, *coarse])])
-        order = [0, 1, *(axis for i in range(rank) for axis in (2 + rank + i, 2 + i))]
-        moved = ctx.node("Transpose", [apart], perm=order)
-        return ctx.node("Reshape", [moved, ctx.integers([-1, channels, *sizes])])
+        """A DepthToSpace; of a signal the channels are taken apart, moved behind their places, joined."""
+        if ctx.types[0].rank == 3:
+            return ctx.node("DepthToSpace", ctx.inputs, blocksize=self.factor, mode="CRD")
+        channels = ctx.outputs[0].size("c")
+        apart = ctx.node("Reshape", [ctx.inputs[0], ctx.integers([0, channels, self.factor, -1])])
+        moved = ctx.node("Transpose", [apart], perm=[0, 1, 3, 2])
+        return ctx.node("Reshape", [moved, ctx.integers([0, channels, -1])])
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """Both ranks."""
+        """Both ranks, open sizes."""
         yield cls.configure(2), (IMAGE,)
         yield cls.configure(3), (SIGNAL,)
+        yield cls.configure(2), (OPEN,)
+        yield cls.configure(3), (TensorType("f32", ("c", "l"), (6, "2 * L")),)
 
 
 class PixelUnshuffle(Op, name="pixel_unshuffle"):
     """Places gathered into channels, also called space to depth; it undoes `pixel_shuffle`.
 
     Shapes: `c h w -> c*factor^2 h/factor w/factor` and `c l -> c*factor l/factor`. MACs: 0.
-    Errors: T003 open size, T011 no image, T016 places do not divide.
+    Spatial sizes may be open.
+    Errors: T003 an open size that may not divide, T011 no image, T016 places do not divide.
     Source: Shi et al., CVPR 2016 (arXiv:1609.05158); torch.nn.PixelUnshuffle, and its form with one spatial axis;
-    ONNX Reshape and Transpose.
+    ONNX SpaceToDepth and Gather, or Reshape and Transpose.
     """
 
     factor: int = attr.integer(ge=1, le=256, doc="how many places of each axis become channels")
@@ -306,7 +344,7 @@ class PixelUnshuffle(Op, name="pixel_unshuffle"):
         """The coarser image."""
         (x,) = types
         spatial = needs_image(self, x)
-        sizes = [equal_parts(self, f"places on axis {a}", x.size(a), self.factor) for a in spatial]
+        sizes = [parted(self, x, axis, self.factor) for axis in spatial]
         return TensorType(x.dtype, x.axes, (x.size("c") * self.factor ** len(spatial), *sizes))
 
     def torch(self, ctx: TorchContext) -> str:
@@ -317,20 +355,24 @@ class PixelUnshuffle(Op, name="pixel_unshuffle"):
         return f"{x}.unflatten(2, (-1, {self.factor})).transpose(2, 3).flatten(1, 2)"
 
     def onnx(self, ctx: OnnxContext) -> str:
-        """The places taken apart, moved to their channels, joined."""
-        (channels, *_), (out, *coarse) = ctx.types[0].concrete(), ctx.outputs[0].concrete()
-        rank = len(coarse)
-        pairs = [n for size in coarse for n in (size, self.factor)]
-        apart = ctx.node("Reshape", [ctx.inputs[0], ctx.integers([-1, channels, *pairs])])
-        order = [0, 1, *(3 + 2 * i for i in range(rank)), *(2 + 2 * i for i in range(rank))]
-        moved = ctx.node("Transpose", [apart], perm=order)
-        return ctx.node("Reshape", [moved, ctx.integers([-1, out, *coarse])])
+        """A SpaceToDepth and its channels in torch's order; of a signal the places are taken apart, moved, joined."""
+        channels, area = ctx.types[0].size("c"), self.factor**2
+        if ctx.types[0].rank == 3:
+            # ONNX puts the channels of one place together, torch the places of one channel.
+            order = [place * channels + channel for channel in range(channels) for place in range(area)]
+            apart = ctx.node("SpaceToDepth", ctx.inputs, blocksize=self.factor)
+            return ctx.node("Gather", [apart, ctx.integers(order)], axis=1)
+        apart = ctx.node("Reshape", [ctx.inputs[0], ctx.integers([0, channels, -1, self.factor])])
+        moved = ctx.node("Transpose", [apart], perm=[0, 1, 3, 2])
+        return ctx.node("Reshape", [moved, ctx.integers([0, channels * self.factor, -1])])
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """Both ranks."""
+        """Both ranks, open sizes."""
         yield cls.configure(2), (TensorType("f32", ("c", "h", "w"), (3, 6, 8)),)
         yield cls.configure(4), (SIGNAL,)
+        yield cls.configure(2), (TensorType("f32", ("c", "h", "w"), (3, "4 * H", 8)),)
+        yield cls.configure(3), (TensorType("f32", ("c", "l"), (2, "3 * L")),)
 
 
 class ChannelShuffle(Op, name="channel_shuffle"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ir.mismatch import Mismatch
-from einsyn.ir.sizes import slid
+from einsyn.ir.sizes import divides, scaled, slid
 from einsyn.ir.types import Size, TensorType, merge_factors
 
 if TYPE_CHECKING:
@@ -104,11 +104,36 @@ def places(op: Op, x: TensorType, axis: str, kernel: int, stride: int, padding: 
     return slid(size, stride, 2 * padding - dilation * (kernel - 1) - 1 + stride)
 
 
+def stretched(op: Op, x: TensorType, axis: str, factor: int, offset: int = 0) -> Size:
+    """`factor * n + offset` for the size n of an axis; T003 for multiples of an open size that was rounded."""
+    found = scaled(x.sizes[x.axis(axis)], factor, offset)
+    if found is None:
+        raise _rounded(op, x, axis, f"{factor} times")
+    return found
+
+
+def parted(op: Op, x: TensorType, axis: str, count: int) -> Size:
+    """The size of each of `count` equal parts of an axis; T016 if it does not divide, T003 if an open one might not."""
+    size = x.sizes[x.axis(axis)]
+    if isinstance(size, int):
+        return equal_parts(op, f"places on axis {axis}", size, count)
+    if not divides(size, count):
+        raise _rounded(op, x, axis, f"parts of {count} of")
+    return slid(size, count, 0)
+
+
+def _rounded(op: Op, x: TensorType, axis: str, what: str) -> Mismatch:
+    """That what an operation makes of an open size would be another thing for some sizes than for others."""
+    size = x.sizes[x.axis(axis)]
+    hint = "give the input a multiple, for example h:8*H, or a number"
+    return Mismatch("T003", f"`{op.name}` cannot take {what} {axis}:{size} whatever its symbol stands for", hint)
+
+
 def needs_border(op: Op, x: TensorType, axis: str, amount: int, border: str) -> None:
-    """T003 for an open axis, T015 unless it is long enough to fill a border of `amount` places; zeros always can."""
-    if border == "zeros":
+    """T003 for an open axis, T015 unless it is long enough to fill a border; zeros and the edge always do."""
+    if border in ("zeros", "replicate"):
         return
-    room = {"reflect": x.size(axis) - 1, "circular": x.size(axis)}.get(border, LARGEST)
+    room = x.size(axis) - (border == "reflect")
     if amount > room:
         raise Mismatch(
             "T015",

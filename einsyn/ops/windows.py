@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from einsyn.ir.types import TensorType
     from einsyn.ops.lowering import OnnxContext
 
 Window = tuple[int, int, int]
@@ -46,23 +47,21 @@ def patches(ctx: OnnxContext, x: str, channels: int, sizes: Sequence[int], windo
     return ctx.node("Reshape", [x, ctx.integers([0, prod(places), channels * prod(kernels)])])
 
 
-def bordered(
-    ctx: OnnxContext, x: str, sizes: Sequence[int], before: Sequence[int], after: Sequence[int], border: str
-) -> str:
-    """An image with a border on its spatial axes, which had the given sizes."""
+def bordered(ctx: OnnxContext, x: str, t: TensorType, before: Sequence[int], after: Sequence[int], border: str) -> str:
+    """An image of a type with a border on its spatial axes."""
     import numpy as np
 
     if not any(before) and not any(after):
         return x
     if border == "circular":  # Pad knows it from opset 19 on only
-        sides = zip(sizes, before, after, strict=True)
-        return gathered(ctx, x, [np.pad(np.arange(n), pair, mode="wrap") for n, *pair in sides])
+        sides = zip(t.axes[1:], before, after, strict=True)
+        return gathered(ctx, x, [np.pad(np.arange(t.size(a)), pair, mode="wrap") for a, *pair in sides])
     if border != "zeros":
         return ctx.node("Pad", [x, ctx.integers([0, 0, *before, 0, 0, *after])], mode=BORDERS[border])
     # onnxruntime moves a plain border of zeros into a MaxPool that follows, where it never wins (its issue 24737). It
     # leaves alone a Pad that names its axes, and one whose zero is no constant.
     if ctx.opset >= 18:
-        axes = ctx.integers([2 + i for i in range(len(sizes))])
+        axes = ctx.integers([2 + i for i in range(t.rank - 1)])
         return ctx.node("Pad", [x, ctx.integers([*before, *after]), "", axes])
     zero = ctx.node("CastLike", [ctx.node("ConstantOfShape", [ctx.node("Shape", [x], start=0, end=0)]), x])
     return ctx.node("Pad", [x, ctx.integers([0, 0, *before, 0, 0, *after]), zero])

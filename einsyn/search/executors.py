@@ -28,7 +28,6 @@ class Task(NamedTuple):
     lineage: Lineage | None = None
     portion: Portion | None = None
 
-
     @property
     def dearness(self) -> int:
         """About how long it takes beside others: the network's multiply-accumulates and bytes."""

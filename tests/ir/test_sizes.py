@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,10 @@ from einsyn.ir.sizes import Affine, least_values, read, slid, value_of
 from einsyn.ir.text import print_graph
 from einsyn.ir.types import TensorType
 from einsyn.ops import OPS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 STEPS = st.lists(st.tuples(st.integers(1, 6), st.integers(-9, 9)), max_size=5)
 # Networks whose places are all windows, means and elementwise operations.
@@ -97,9 +103,66 @@ def test_operations_of_open_sizes(name: str, kernel: int, stride: int, padding: 
         assert value_of(opened.sizes[1], {"N": n}) == closed.outputs[0].sizes[1]
 
 
+@given(
+    st.sampled_from(["upsample", "conv_transpose", "pixel_shuffle", "pad", "pixel_unshuffle", "max_pool"]),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.integers(1, 4),
+    st.integers(0, 6),
+    st.integers(1, 30),
+)
+def test_operations_that_stretch(name: str, step: int, more: int, factor: int, offset: int, n: int) -> None:
+    op = {
+        "upsample": lambda: OPS[name].configure(step),
+        "conv_transpose": lambda: OPS[name].configure(4, step + 1, step, more, step - 1, 2),
+        "pixel_shuffle": lambda: OPS[name].configure(step),
+        "pad": lambda: OPS[name].configure(more, step, "replicate"),
+        "pixel_unshuffle": lambda: OPS[name].configure(step),
+        "max_pool": lambda: OPS[name].configure(step + 1, step, 1, ceil_mode=True),
+    }[name]()
+    opened = op.known((TensorType("f32", ("c", "l"), (12, str(Affine("N", factor, offset)))),))
+    closed = op.known((TensorType("f32", ("c", "l"), (12, factor * n + offset)),))
+    if isinstance(opened, Mismatch):
+        # Only where some sizes divide and others do not.
+        assert name in ("pixel_unshuffle", "max_pool")
+        assert step > 1
+        assert (factor % step, (offset - (name == "max_pool")) % step) != (0, 0) or opened.code == "T016"
+    elif n >= least_values(opened.outputs)["N"]:
+        assert value_of(opened.outputs[0].sizes[1], {"N": n}) == closed.outputs[0].sizes[1]
+    else:
+        assert closed.code == "T015"
+
+
+# Down and up again, with what was there before put beside it.
+HOURGLASS = """\
+//@ einsyn 1
+//@ input image f32[B, c:3, h:32, w:32]
+//@ param classes 2
+start: "hourglass" -> hourglass
+     | "shuffled"  -> shuffled
+//@ define hourglass()(x) {
+//@   y = relu(conv(8, 3)(x))
+//@   z = max_pool(2, ceil_mode=true)(conv(8, 3, padding_mode="replicate")(pad(1)(narrow_border()(y))))
+//@   return conv(classes, 1)(concat("c")(y, conv_transpose(8, 2, 2)(z), upsample(2, "linear")(z)))
+//@ }
+//@ define narrow_border()(x) = conv(8, 3, padding=0)(x)
+//@ define shuffled()(x) = x + pixel_shuffle(2)(conv(12, 3)(upsample(3)(max_pool(3)(pixel_unshuffle(2)(x)))))
+"""
+
+
+@pytest.mark.parametrize(("name", "open_input"), [("hourglass", "c:3,h:2*H,w:4*W+2"), ("shuffled", "c:3,h:6*H,w:12*H")])
+def test_up_and_down_again(name: str, open_input: str, tmp_path: Path) -> None:
+    (tmp_path / "hourglass.lark").write_text(HOURGLASS)
+    one_file_for_all_sizes(lambda sizes: einsyn.load(tmp_path / "hourglass.lark", input=sizes).parse(name), open_input)
+
+
 @pytest.mark.parametrize(("space", "name", "open_input"), NETWORKS)
 def test_one_file_for_all_sizes(space: str, name: str, open_input: str) -> None:
-    architecture = einsyn.load(space, profile="test", input=open_input).ref(name)
+    one_file_for_all_sizes(lambda sizes: einsyn.load(space, profile="test", input=sizes).ref(name), open_input)
+
+
+def one_file_for_all_sizes(load: Callable[[str], einsyn.Architecture], open_input: str) -> None:
+    architecture = load(open_input)
     assert parse_graph(print_graph(architecture.graph)) == architecture.graph
     module = architecture.module(0).eval()
     model = architecture.onnx(module=module)
@@ -110,7 +173,7 @@ def test_one_file_for_all_sizes(space: str, name: str, open_input: str) -> None:
     for more in (0, 1, 2, 5):
         symbols = {symbol: n + more for symbol, n in least.items()}
         sizes = ",".join(f"{a}:{value_of(n, symbols)}" for a, n in zip(declared.axes, declared.sizes, strict=True))
-        same = einsyn.load(space, profile="test", input=sizes).ref(name)
+        same = load(sizes)
         inputs = random_inputs(same.onnx(), 2)
         expected = torch_outputs(same.module(0).eval(), inputs)
         for mine, by_ort, reference in zip(
