@@ -28,6 +28,8 @@ _DEFAULT_BUDGET = 100
 _STRATEGY = "evolution"
 _OBJECTIVE = "train"
 _SHOWN = 10
+# What limits are called in a sentence.
+_SHOWN_COSTS = {"max_macs": "MACs", "max_memory": "bytes"}
 # Options that go with --resume: they change who evaluates and how long, not what comes out.
 _WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "address", "workers"})
 
@@ -153,11 +155,14 @@ def search(
     )  # fmt: skip
     loaded = _space(space, input_, set_, profile, bounds, objectives)
     left = bounded(loaded, requirements)
+    begun_with = [_start(loaded, text) for text in start or []]
+    if any(each.inherits for each in objectives):
+        _bound_training(loaded, {*bounds, *(f"max_{each.name}" for each in requirements)}, begun_with)
     plan = Plan(
         strategy=strategy,
         options=options,
         requirements=[(each.name, each.comparison, each.bound) for each in left],
-        start=[_start(loaded, text) for text in start or []],
+        start=begun_with,
         seed=seed,
         batch=batch,
         baseline=baseline and strategy != RANDOM,
@@ -174,6 +179,19 @@ def search(
         OUTPUT.message(f"{strategy} is led by {names[0]} alone; nsga2 by all objectives")
     with Run.create(folder, loaded, plan, objectives) as run:
         _carry_out(run, plan.budget, seconds, evaluators)
+
+
+def _bound_training(space: Space, given: set[str], start: list[str]) -> None:
+    """Leave out what would take far longer to train than the usual, where nothing else bounds it."""
+    from einsyn.search.usual import usual_costs
+
+    usual = usual_costs(space, [space.parse(text) for text in start])
+    new = {name: most for name, most in usual.items() if name not in {*given, *space.grammar.directives.limits}}
+    space.limits = space.limits.merged(new)
+    if new:
+        shown = [f"{most:,} {_SHOWN_COSTS[name]}" for name, most in new.items()]
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in new)
+        OUTPUT.message(f"networks of at most {' and '.join(shown)}, not far from the usual ({options} for others)")
 
 
 def _refuse_with_resume(context: typer.Context) -> None:
