@@ -65,7 +65,7 @@ class Recipe:
     """
 
     optimiser: str = "adamw"
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 0.02
     momentum: float = 0.9
     schedule: str = "cosine"
