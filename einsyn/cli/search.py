@@ -132,7 +132,7 @@ def search(
         raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 120"))
     from einsyn.evaluate.named import objective_of, requirement_of
     from einsyn.evaluate.recipe import read_recipe
-    from einsyn.search.plan import RANDOM, Plan, bounded, strategy_class, strategy_options
+    from einsyn.search.plan import RANDOM, Plan, bounded, fitting_options, strategy_class, strategy_options
     from einsyn.search.run import Run
 
     how = None if recipe is None else read_recipe(recipe)
@@ -147,7 +147,11 @@ def search(
     if preserve and not inherit:
         said = "--preserve is about weights that are inherited"
         raise UsageError(Diagnostic("Q011", said, hint="--inherit --preserve"))
+    if budget is None and seconds is None:
+        budget = _DEFAULT_BUDGET
     options = strategy_options(strategy, opt.pairs("--option", option))
+    if budget is not None:
+        options = fitting_options(strategy, budget) | options
     requirements = [requirement_of(text, names) for text in require or []]
     bounds = opt.limits(
         max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
@@ -166,7 +170,7 @@ def search(
         seed=seed,
         batch=batch,
         baseline=baseline and strategy != RANDOM,
-        budget=_DEFAULT_BUDGET if budget is None and seconds is None else budget,
+        budget=budget,
         seconds=seconds,
         again=again,
         inherit=inherit,

@@ -160,6 +160,18 @@ def strategy_options(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
+def fitting_options(name: str, budget: int) -> dict[str, Any]:
+    """Options of a strategy that a budget of evaluations suggests.
+
+    A population is as large as it gets generations: the square root of the budget, a batch at least. With more members
+    a short search is mostly its random beginning. Fronts of several objectives need theirs whatever the budget.
+    """
+    made = strategy_class(name)
+    if made.several or "population" not in _options(made):
+        return {}
+    return {"population": max(BATCH, math.isqrt(budget))}
+
+
 def _options(made: type[Strategy]) -> dict[str, Any]:
     """The options of a strategy that are numbers or lists of them, with their defaults."""
     common = signature(Strategy.__init__).parameters

@@ -20,7 +20,7 @@ from einsyn.errors import EinsynError, RunError
 from einsyn.evaluate.named import requirement_of
 from einsyn.evaluate.objective import Result
 from einsyn.search.executors import Executor, Finished, Task
-from einsyn.search.plan import Plan, bounded, strategy_class, strategy_options
+from einsyn.search.plan import Plan, bounded, fitting_options, strategy_class, strategy_options
 from einsyn.search.run import STORE, Run
 from einsyn.search.store import Evaluation
 from einsyn.search.strategies import STRATEGIES
@@ -410,6 +410,8 @@ def test_names_and_options_of_strategies(space: einsyn.Space) -> None:
     assert strategy_class("random").name == "random"
     assert strategy_options("nsga2", {"population": "6", "crossover": "1"}) == {"population": 6, "crossover": 1.0}
     assert strategy_options("mcmc", {"ladder": "1,2.5"}) == {"ladder": [1.0, 2.5]}
+    assert [fitting_options("evolution", n)["population"] for n in (1, 100, 1_000)] == [8, 10, 31]
+    assert fitting_options("nsga2", 100) == fitting_options("local", 100) == {}
     wrong = [
         ("random", "seed", "3"),
         ("evolution", "popluation", "3"),
