@@ -21,6 +21,7 @@ from einsyn.grammar.macros.parser import Parser
 from einsyn.grammar.values import scalar
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.parse_type import TypeSyntax, parse_type
+from einsyn.ir.sizes import Affine, read, solved, substituted
 from einsyn.ir.types import TensorType
 from einsyn.references import References
 from einsyn.shipped import grammars_folder, shipped_spaces
@@ -157,12 +158,14 @@ def _inputs(grammar: Grammar, given: Mapping[str, str]) -> tuple[tuple[str, Tens
 
 def _declared_type(grammar: Grammar, declaration: InputDecl) -> TensorType:
     def resolve(text: str, column: int) -> Size:
-        value = grammar.directives.params.get(text)
-        if value is None:
+        size = read(text)
+        name = text if size is None else size.symbol
+        value = grammar.directives.params.get(name)
+        if size is None or value is None:
             return text
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise TypeSyntax("T032", f"parameter {text} is {value}, a size is a positive integer", column)
-        return value
+            raise TypeSyntax("T032", f"parameter {name} is {value}, a size is a positive integer", column)
+        return size.at(value)
 
     return _parse_declared(declaration, resolve)
 
@@ -176,15 +179,36 @@ def _parse_declared(declaration: InputDecl, resolve: Any) -> TensorType:
         raise GrammarError(Diagnostic(error.code, error.message, place, hint=error.hint)) from None
 
 
+def _symbols(grammar: Grammar, inputs: tuple[tuple[str, TensorType], ...]) -> dict[str, Size | None]:
+    """What the symbols of declared inputs are where other sizes were given in their place; None where nothing fits."""
+    found: dict[str, Size | None] = {}
+    for declaration, (_, given) in zip(grammar.directives.inputs, inputs, strict=True):
+        declared = _declared_type(grammar, declaration)
+        for axis, size in zip(declared.axes, declared.sizes, strict=True):
+            if isinstance(size, str):
+                there = given.sizes[given.axes.index(axis)] if axis in given.axes else None
+                found.setdefault(Affine.of(size).symbol, None if there is None else solved(size, there))
+    return found
+
+
 def _output(grammar: Grammar, program: Program, inputs: tuple[tuple[str, TensorType], ...]) -> TensorType | None:
-    """The declared output; its sizes are expressions over parameters and inputs."""
+    """The declared output; its sizes are expressions over parameters and inputs, or open ones of the inputs."""
     declaration = grammar.directives.output
     if declaration is None:
         return None
     names = tuple(name for name, _ in inputs)
+    symbols = _symbols(grammar, inputs)
     tensors = [Tensor(i, t) for i, (_, t) in enumerate(inputs)]
 
     def resolve(text: str, column: int) -> Size:
+        size = read(text)
+        if size is not None and size.symbol in symbols:
+            meant = symbols[size.symbol]
+            found = None if meant is None else substituted(text, meant)
+            if found is None:
+                said = f"{text} is no size: the input says no longer what {size.symbol} is"
+                raise TypeSyntax("T032", said, column, "give the input sizes that its declaration allows")
+            return found
         try:
             expression, _ = Parser(text, grammar.file).expression(0)
             code = compile_expression("output", expression, program.scope, names)

@@ -195,8 +195,8 @@ class Space:
         shown = text if len(text) <= 300 else "@FILE"
         parts = ["einsyn", verb, quote(self.argument), quote(shown)]
         for name, t in self.inputs:
-            axes = ",".join(f"{a}:{s}" for a, s in zip(t.axes, t.sizes, strict=True))
-            parts += ["--input", axes if len(self.inputs) == 1 else f"{name}={axes}"]
+            axes = ",".join(f"{a}:{s}".replace(" ", "") for a, s in zip(t.axes, t.sizes, strict=True))
+            parts += ["--input", quote(axes if len(self.inputs) == 1 else f"{name}={axes}")]
         for name, value in self.settings.items():
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             parts += ["--set", quote(f"{name}={shown}")]

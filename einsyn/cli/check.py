@@ -18,7 +18,7 @@ def cost_record(architecture: Architecture) -> dict[str, Any]:
 
 def summary(architecture: Architecture) -> str:
     """The same for people."""
-    outputs = ", ".join("x".join(map(str, shape)) for shape in architecture.output)
+    outputs = ", ".join("x".join(str(n).replace(" ", "") for n in shape) for shape in architecture.output)
     return (
         f"{architecture.hash}  {architecture.params:,} params  {architecture.macs:,} MACs  "
         f"{architecture.memory:,} bytes  output {outputs}\n"

@@ -108,7 +108,7 @@ def _title(architecture: Architecture) -> str:
 
 
 def _costs(architecture: Architecture) -> str:
-    outputs = ", ".join("x".join(map(str, shape)) for shape in architecture.output)
+    outputs = ", ".join("x".join(str(n).replace(" ", "") for n in shape) for shape in architecture.output)
     return (
         f"{architecture.hash}  {architecture.params:,} params  {architecture.macs:,} MACs  "
         f"{architecture.memory:,} bytes  output {outputs}"

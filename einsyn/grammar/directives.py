@@ -134,7 +134,7 @@ class _Directives:
                 self._input(offset, end, span)
             case "output":
                 self._once(word, self._found.output, span)
-                self._found.output = InputDecl("output", self._type(offset, end, span), span)
+                self._found.output = InputDecl("output", *self._type(offset, end, span))
             case "param":
                 self._param(offset, end, span)
             case "profile":
@@ -189,20 +189,21 @@ class _Directives:
             self._report.fail("G049", found, span, f"for example `//@ {example}`")
         return name, match.end()
 
-    def _type(self, offset: int, end: int, span: Span) -> str:
+    def _type(self, offset: int, end: int, span: Span) -> tuple[str, Span]:
+        """The text of a type, and where it stands."""
         text = self._text[offset:end]
         start = offset + len(text) - len(text.lstrip())
         match = _TYPE.match(self._text, start, end)
         if match is None:
             self._report.fail("G062", "a tensor type is needed here", span, "for example `f32[B, c:3, h:32, w:32]`")
         self._rest(match.end())
-        return match.group()
+        return match.group(), self._span(match.start(), match.end())
 
     def _input(self, offset: int, end: int, span: Span) -> None:
         name, offset = self._name(offset, end, "an input", "input image f32[B, c:3, h:32, w:32]", span)
         if any(i.name == name for i in self._found.inputs):
             self._report.error("G061", f"the input `{name}` is declared twice", span, "give each input its own name")
-        self._found.inputs.append(InputDecl(name, self._type(offset, end, span), span))
+        self._found.inputs.append(InputDecl(name, *self._type(offset, end, span)))
 
     def _param(self, offset: int, end: int, span: Span) -> None:
         example = "param classes 10"

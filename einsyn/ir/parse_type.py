@@ -143,14 +143,14 @@ def _size(text: str, column: int, resolve: Resolver | None) -> tuple[Size, Facto
     if grid is not None:
         sides = (("h", _number(grid[1], column)), ("w", _number(grid[2], column)))
         return sides[0][1] * sides[1][1], sides
-    if resolve is not None:
-        size = resolve(text, column)
-        if isinstance(size, int) and size < 1:
+    size = text if resolve is None else resolve(text, column)
+    if isinstance(size, int):
+        if size < 1:
             raise TypeSyntax("T032", f"a size must be at least 1, and {text} is {size}", column)
         return size, None
-    size = read(text)
-    if size is not None and size.symbol != BATCH:
-        return str(size), None
+    found = read(size)
+    if found is not None and found.symbol != BATCH:
+        return str(found), None
     raise TypeSyntax("T032", f"{text!r} is no size", column, "a size is a positive whole number, or a symbol, or 4*H")
 
 

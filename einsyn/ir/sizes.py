@@ -103,7 +103,24 @@ def divides(size: Size, count: int) -> bool:
     if isinstance(size, int):
         return size % count == 0
     affine = Affine.of(size)
-    return affine.divisor == 1 and affine.factor % count == 0 and affine.offset % count == 0
+    return count == 1 or (affine.divisor == 1 and affine.factor % count == 0 and affine.offset % count == 0)
+
+
+def substituted(size: str, value: Size) -> Size | None:
+    """An open size with something else in place of its symbol; None where that is no single fraction."""
+    affine = Affine.of(size)
+    found = scaled(value, affine.factor, affine.offset)
+    return None if found is None else slid(found, affine.divisor, 0)
+
+
+def solved(size: str, given: Size) -> Size | None:
+    """What the symbol of an open size is if that is `given`; None where nothing is, or more than one thing."""
+    affine = Affine.of(size)
+    left = slid(given, 1, -affine.offset)
+    if affine.divisor > 1 or not divides(left, affine.factor):
+        return None
+    found = slid(left, affine.factor, 0)
+    return None if isinstance(found, int) and found < 1 else found
 
 
 def value_of(size: Size, symbols: Mapping[str, int]) -> int:

@@ -13,7 +13,7 @@ from einsyn.backends.verify import open_session, random_inputs, run_session, tor
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.parse_text import parse_graph
 from einsyn.ir.parse_type import parse_type
-from einsyn.ir.sizes import Affine, least_values, read, slid, value_of
+from einsyn.ir.sizes import Affine, least_values, read, slid, solved, substituted, value_of
 from einsyn.ir.text import print_graph
 from einsyn.ir.types import TensorType
 from einsyn.ops import OPS
@@ -73,6 +73,71 @@ def test_the_least_value_is_the_least(steps: list[tuple[int, int]]) -> None:
     least = least_values([TensorType("f32", ("l",), (size,))])["N"]
     assert value_of(size, {"N": least}) >= 1
     assert least == 1 or value_of(size, {"N": least - 1}) < 1
+
+
+@given(st.integers(1, 5), st.integers(-4, 9), st.integers(1, 5), st.integers(0, 9), st.integers(1, 60))
+def test_what_is_substituted_is_found_again(factor: int, offset: int, inner: int, more: int, number: int) -> None:
+    size, value = str(Affine("H", factor, offset)), str(Affine("N", inner, more))
+    made = substituted(size, value)
+    assert made is not None
+    assert value_of(made, {"N": number}) == factor * (inner * number + more) + offset
+    assert solved(size, made) == value
+    made = substituted(size, number)
+    assert made == factor * number + offset
+    assert solved(size, made) == number
+    assert factor == 1 or solved(size, made + 1) is None
+
+
+# Sizes of an output that go with those of the inputs, and widths in terms of a parameter.
+DECLARED = """\
+//@ einsyn 1
+//@ input image f32[B, c:3, h:8*H, w:8 * W]
+//@ input style f32[B, d:2*width]
+//@ output f32[B, c:2, h:4*H, w:4*W]
+//@ param width 3
+start: "halved" -> halved
+//@ define halved()(image, style) = conv(2, 1)(max_pool(2)(image))
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "output"),
+    [
+        ({}, "f32[B, c:2, h:4 * H, w:4 * W]"),
+        ({"image": "c:3,h:64,w:8"}, "f32[B, c:2, h:32, w:4]"),
+        ({"image": "c:3,h:16*H,w:8*W"}, "f32[B, c:2, h:8 * H, w:4 * W]"),
+        ({"image": "c:3,h:8*L+16,w:24"}, "f32[B, c:2, h:4 * L + 8, w:12]"),
+    ],
+)
+def test_declared_outputs_follow_the_inputs(given: dict[str, str], output: str, tmp_path: Path) -> None:
+    (tmp_path / "declared.lark").write_text(DECLARED)
+    space = einsyn.load(tmp_path / "declared.lark", input=given)
+    assert str(space.output) == output
+    assert str(dict(space.inputs)["style"]) == "f32[B, d:6]"
+    graph = space.parse("halved").graph
+    assert [str(graph.types[v]) for v in graph.outputs] == [output]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "given", "line"),
+    [
+        ("h:8*H", "h:8*H+", {}, 2),
+        ("d:2*width", "d:width*2", {}, 3),
+        ("d:2*width", "d:0*width", {}, 3),
+        ("h:4*H", "h:4*L", {}, 4),
+        ("h:4*H", "h:4*H", {"image": "c:3,h:63,w:8"}, 4),
+    ],
+)
+def test_sizes_that_are_declared_wrongly(old: str, new: str, given: dict[str, str], line: int, tmp_path: Path) -> None:
+    text = DECLARED.replace(old, new)
+    (tmp_path / "declared.lark").write_text(text)
+    with pytest.raises(einsyn.GrammarError) as raised:
+        einsyn.load(tmp_path / "declared.lark", input=given)
+    (diagnostic,) = raised.value.diagnostics
+    assert diagnostic.code == "T032"
+    assert diagnostic.span is not None
+    assert diagnostic.span.line == line
+    assert diagnostic.span.column == text.splitlines()[line - 1].index(new) + len("h:") + 1
 
 
 @pytest.mark.parametrize("size", ["0*H", "H*2", "H/2", "floor(H/0)", "floor(2*H+1/2)", "2*B", "-H", "H+", "4**H"])
