@@ -301,7 +301,7 @@ def test_every_setting_of_a_recipe_has_an_effect(tmp_path: Path) -> None:
 
     seen = {tuple(losses())}
     changes = {
-        "optimiser": "adam", "learning_rate": 0.01, "weight_decay": 5.0, "momentum": 0.0, "schedule": "constant",
+        "optimiser": "adam", "learning_rate": 0.03, "weight_decay": 5.0, "momentum": 0.0, "schedule": "constant",
         "warmup": 0.5, "epochs": 3, "batch_size": 16, "clip": 0.0, "label_smoothing": 0.2, "shift": 1, "flip": True,
         "noise": 0.5, "seed": 7,
     }  # fmt: skip

@@ -9,18 +9,20 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from small_runs import begin, carry_out, in_process, results, write_space
 
 import einsyn
+from einsyn.search.plan import fitting_options
 from einsyn.search.run import STORE, Run
 
 SLOW = """
 import time
 
 def slow(architecture, seed):
-    time.sleep(0.005)
+    time.sleep(0.01)
     return float(architecture.params)
 """
 BUDGET = 60
@@ -85,7 +87,9 @@ def test_killed_at_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.syspath_prepend(tmp_path)
     space = einsyn.load(write_space(tmp_path))
     (tmp_path / "slow.py").write_text(SLOW)
-    options = {"strategy": "evolution", "budget": BUDGET, "memory": 2**33}
+    # As the command has it.
+    population = fitting_options("evolution", BUDGET)
+    options: dict[str, Any] = {"strategy": "evolution", "options": population, "budget": BUDGET, "memory": 2**33}
     with begin(tmp_path / "whole", space, ["python:slow:slow"], **options) as run:
         carry_out(run, in_process(run))
         whole = results(run)
