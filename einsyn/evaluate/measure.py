@@ -90,11 +90,12 @@ def measure(architecture: Architecture, runtime: str, *, batch: int = 1, seed: i
         # Ctrl-C is for this process, and not while it tells the other what to do: that one would show a traceback.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            child.start()
-            sending.close()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        try:
+            try:
+                child.start()
+                sending.close()
+            finally:
+                # What came meanwhile is raised here.
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             told: Any = receiving.recv()
         except EOFError:
             child.join()
@@ -103,7 +104,8 @@ def measure(architecture: Architecture, runtime: str, *, batch: int = 1, seed: i
             child.kill()
             raise
         finally:
-            child.join()
+            if child.pid is not None:
+                child.join()
     if isinstance(told, str):
         evidence = tuple(told.strip().splitlines()[-4:])
         raise EinsynError(Diagnostic("E010", f"{runtime} cannot run the network", evidence=evidence))
