@@ -28,8 +28,6 @@ _DEFAULT_BUDGET = 100
 _STRATEGY = "evolution"
 _OBJECTIVE = "train"
 _SHOWN = 10
-# What limits are called in a sentence.
-_SHOWN_COSTS = {"max_macs": "MACs", "max_memory": "bytes"}
 # Options that go with --resume: they change who evaluates and how long, not what comes out.
 _WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "address", "workers"})
 
@@ -186,16 +184,13 @@ def search(
 
 
 def _bound_training(space: Space, given: set[str], start: list[str]) -> None:
-    """Leave out what would take far longer to train than the usual, where nothing else bounds it."""
-    from einsyn.search.usual import usual_costs
+    """Leave out what would take far longer to train than the usual, and say so."""
+    from einsyn.search.usual import bound_by_the_usual
 
-    usual = usual_costs(space, [space.parse(text) for text in start])
-    new = {name: most for name, most in usual.items() if name not in {*given, *space.grammar.directives.limits}}
-    space.limits = space.limits.merged(new)
+    new = bound_by_the_usual(space, given, [space.parse(text) for text in start])
     if new:
-        shown = [f"{most:,} {_SHOWN_COSTS[name]}" for name, most in new.items()]
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in new)
-        OUTPUT.message(f"networks of at most {' and '.join(shown)}, not far from the usual ({options} for others)")
+        options = " ".join([f"--{name.replace('_', '-')} {most}" for name, most in new.items()])
+        OUTPUT.message(f"networks that cost far more than the usual are left out, as by {options}")
 
 
 def _refuse_with_resume(context: typer.Context) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.space import Space
@@ -40,6 +40,18 @@ def usual_costs(space: Space, start: Sequence[Architecture] = ()) -> dict[str, i
         "max_macs": _most([a.macs for a in drawn], [a.macs for a in start], limits.max_macs),
         "max_memory": _most([a.memory for a in drawn], [a.memory for a in start], limits.max_memory),
     }
+
+
+def bound_by_the_usual(space: Space, given: Collection[str], start: Sequence[Architecture] = ()) -> dict[str, int]:
+    """Make usual costs limits of a space, where neither `given` names the limit nor the grammar has one.
+
+    Returns:
+        The limits that are new.
+    """
+    kept = {*given, *space.grammar.directives.limits}
+    new = {name: most for name, most in usual_costs(space, start).items() if name not in kept}
+    space.limits = space.limits.merged(new)
+    return new
 
 
 def _most(drawn: list[int], begun_with: list[int], limit: int | None) -> int:
