@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from einsyn.ir.types import TensorType
 from einsyn.ops import attributes as attr
@@ -72,61 +72,50 @@ class Affine(Op, name="affine"):
         yield cls.configure(-0.5, 1e-5), (GRID,)
 
 
-class AtLeast(Op, name="at_least"):
+class Bound(Op):
+    """A number that results do not pass. Subclasses say on which side."""
+
+    value: float
+    side: ClassVar[str]
+    node: ClassVar[str]
+
+    def infer(self, *types: TensorType) -> TensorType:
+        """The type of the input."""
+        needs_float(self, *types)
+        return types[0]
+
+    def carries(self, *types: TensorType) -> Carried:
+        return each_axis(types[0].rank)
+
+    def torch(self, ctx: TorchContext) -> str:
+        """A call of `clamp`."""
+        return f"{ctx.inputs[0]}.clamp({self.side}={self.value!r})"
+
+    def onnx(self, ctx: OnnxContext) -> str:
+        """A Max or a Min with a constant."""
+        return ctx.node(self.node, [ctx.inputs[0], ctx.scalar(self.value, ctx.types[0])])
+
+    @classmethod
+    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
+        """One number."""
+        yield cls.configure(0.25), (IMAGE,)
+
+
+class AtLeast(Bound, name="at_least"):
     """`max(x, value)` with a number: what `maximum` of a tensor and a number means.
 
     Shapes: `... -> ...`. MACs: 0. Errors: T010 integers. Source: torch.clamp; ONNX Max.
     """
 
+    side, node = "min", "Max"
     value: float = attr.real(doc="the smallest result")
 
-    def infer(self, *types: TensorType) -> TensorType:
-        """The type of the input."""
-        needs_float(self, *types)
-        return types[0]
 
-    def carries(self, *types: TensorType) -> Carried:
-        return each_axis(types[0].rank)
-
-    def torch(self, ctx: TorchContext) -> str:
-        """A call of `clamp`."""
-        return f"{ctx.inputs[0]}.clamp(min={self.value!r})"
-
-    def onnx(self, ctx: OnnxContext) -> str:
-        """A Max with a constant."""
-        return ctx.node("Max", [ctx.inputs[0], ctx.scalar(self.value, ctx.types[0])])
-
-    @classmethod
-    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """One number."""
-        yield cls.configure(0.25), (IMAGE,)
-
-
-class AtMost(Op, name="at_most"):
+class AtMost(Bound, name="at_most"):
     """`min(x, value)` with a number: what `minimum` of a tensor and a number means.
 
     Shapes: `... -> ...`. MACs: 0. Errors: T010 integers. Source: torch.clamp; ONNX Min.
     """
 
+    side, node = "max", "Min"
     value: float = attr.real(doc="the largest result")
-
-    def infer(self, *types: TensorType) -> TensorType:
-        """The type of the input."""
-        needs_float(self, *types)
-        return types[0]
-
-    def carries(self, *types: TensorType) -> Carried:
-        return each_axis(types[0].rank)
-
-    def torch(self, ctx: TorchContext) -> str:
-        """A call of `clamp`."""
-        return f"{ctx.inputs[0]}.clamp(max={self.value!r})"
-
-    def onnx(self, ctx: OnnxContext) -> str:
-        """A Min with a constant."""
-        return ctx.node("Min", [ctx.inputs[0], ctx.scalar(self.value, ctx.types[0])])
-
-    @classmethod
-    def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """One number."""
-        yield cls.configure(0.25), (IMAGE,)

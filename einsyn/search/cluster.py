@@ -17,7 +17,7 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError, RunError
 from einsyn.isolation.child import Child
 from einsyn.isolation.service import CannotLoadError, Ended
-from einsyn.search.executors import Executor, Finished
+from einsyn.search.executors import Executor, Finished, dearest_first
 from einsyn.search.origin import Origin
 from einsyn.search.relay import Relay
 from einsyn.search.worker import Evaluations, Request
@@ -82,8 +82,7 @@ class Cluster(Executor):
         """
         if not tasks:
             return
-        # Dearest first, so that no worker begins with one when the others have nothing left to do.
-        places = sorted(range(len(tasks)), key=lambda place: tasks[place].dearness, reverse=True)
+        places = dearest_first(tasks)
         requests = [Request.of(tasks[place]) for place in places]
         try:
             if not self._child.starts:

@@ -28,10 +28,15 @@ class Task(NamedTuple):
     lineage: Lineage | None = None
     portion: Portion | None = None
 
-    @property
-    def dearness(self) -> int:
-        """About how long it takes beside others: the network's multiply-accumulates and bytes."""
-        return self.architecture.macs + self.architecture.memory
+
+def dearest_first(tasks: Sequence[Task]) -> list[int]:
+    """The places of tasks in the order in which workers get them.
+
+    What has most multiply-accumulates and bytes comes first, so that no worker begins with it when the others have
+    nothing left to do.
+    """
+    costs = [task.architecture.macs + task.architecture.memory for task in tasks]
+    return sorted(range(len(tasks)), key=costs.__getitem__, reverse=True)
 
 
 class Finished(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError
 from einsyn.isolation.service import CannotLoadError
-from einsyn.search.executors import Executor, Finished
+from einsyn.search.executors import Executor, Finished, dearest_first
 from einsyn.search.worker import Evaluations, Request, Worker
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ class Pool(Executor):
             thread.start()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
-        # Dearest first, so that no worker begins with one when the others have nothing left to do.
-        for place, task in sorted(enumerate(tasks), key=lambda each: each[1].dearness, reverse=True):
-            self._tasks.put((place, Request.of(task)))
+        for place in dearest_first(tasks):
+            self._tasks.put((place, Request.of(tasks[place])))
         for _ in tasks:
             finished = self._finished.get()
             if isinstance(finished, CannotLoadError):

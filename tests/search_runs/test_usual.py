@@ -10,6 +10,7 @@ from said import Said
 from small_runs import write_space
 
 import einsyn
+from einsyn.search.executors import Task, dearest_first
 from einsyn.search.run import Run
 from einsyn.search.usual import usual_costs
 
@@ -75,3 +76,12 @@ def test_other_objectives_are_not_bounded(said: Said) -> None:
     assert json.loads(said.out)["arms"]["search"]["evaluations"] == 2
     with Run.open_(Path("run")) as run:
         assert run.space.limits == einsyn.load("small.lark").limits
+
+
+def test_workers_begin_with_the_dearest() -> None:
+    space = einsyn.load("einspace", input="c:1,h:8,w:8")
+    tasks = [Task(architecture) for architecture in space.sample(30, seed=3)]
+    places = dearest_first(tasks)
+    assert sorted(places) == list(range(30))
+    costs = [tasks[place].architecture.macs + tasks[place].architecture.memory for place in places]
+    assert costs == sorted(costs, reverse=True)
