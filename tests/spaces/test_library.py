@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from small_spaces import IMAGE, net, ops, refusal
 
 import einsyn
 from einsyn.architecture import Architecture
+from einsyn.shipped import shipped_spaces
 
 SIGNAL = "//@ input x f32[B, c:4, l:16]\n"
 
@@ -16,6 +18,16 @@ SIGNAL = "//@ input x f32[B, c:4, l:16]\n"
 def library_net(expression: str, head: str = IMAGE) -> Architecture:
     block = "define block(width, stride) = conv_bn(width, 3, stride)\n"
     return net(f"{block}define net()(x) = {expression}(x)", f"{head}//@ use std.ein\n")
+
+
+def test_spaces_stay_short_with_definitions_of_their_own() -> None:
+    files = {name: einsyn.load(name).grammar.files for name in shipped_spaces()}
+    users = Counter(path for of in files.values() for path in of)
+    lines = {
+        name: sum(len(text.splitlines()) for path, text in of.items() if users[path] == 1) for name, of in files.items()
+    }
+    assert max(lines.values()) < 200, lines
+    assert max(lines[name] for name in ("resnet", "vit", "nasbench201")) < 60, lines
 
 
 def test_found_from_any_folder() -> None:

@@ -45,7 +45,7 @@ def parameters(ops: tuple[str, ...], classes: int) -> int:
 def cells(space: einsyn.Space) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every cell of the space with the operations on its edges."""
     for tree in derivations(space.grammar):
-        yield tree.text(space.grammar.spacing), operations(tree)
+        yield tree.text, operations(tree)
 
 
 def operations(tree: Derivation) -> tuple[str, ...]:

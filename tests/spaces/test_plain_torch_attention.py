@@ -130,7 +130,7 @@ def test_bottleneck_attention() -> None:
     made = net(
         'define net()(x) { q, k, v = group(3, "d")(image_tokens(conv(24, 1, bias=false)(x))) '
         "return token_image(attention(2)(q, k, v, query_bias(2)(q))) }",
-        "//@ input x f32[B, c:8, h:5, w:5]\n//@ use transformer.ein\n",
+        "//@ input x f32[B, c:8, h:5, w:5]\n//@ use windows.ein\n",
     )
     plain = BottleneckAttention(8, 2, 5)
     source = made.module(seed=3)
