@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import einsyn
 from benchmarks.measure import say
+from einsyn.cli.main import collect_rarely
 from einsyn.evaluate.named import objective_of
 from einsyn.search.driver import Driver
 from einsyn.search.executors import InProcess
@@ -20,6 +22,8 @@ from einsyn.search.plan import Plan
 from einsyn.search.run import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from einsyn.architecture import Architecture
 
 # Without pressure, and towards the largest networks there are.
@@ -73,7 +77,7 @@ def long_run(space: str, strategy: str, budget: int) -> dict[str, Any]:
 
 def _parts(space: str, strategy: str, objective: str, budget: int, count: int) -> list[Part]:
     """A run in equal parts."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _as_the_command():
         plan = Plan(strategy=strategy, budget=budget, baseline=False)
         with Run.create(Path(folder), einsyn.load(space), plan, [objective_of(objective)]) as opened:
             driver = Driver(opened, InProcess(opened.objectives, 0))
@@ -85,6 +89,18 @@ def _parts(space: str, strategy: str, objective: str, budget: int, count: int) -
                 found.append(Part(rate, _memory()))
                 say(f"{space}, {strategy}: {number * budget // count:,} of {budget:,}")
             return found
+
+
+@contextmanager
+def _as_the_command() -> Generator[None]:
+    """Collect garbage as rarely as `einsyn search` does."""
+    before = gc.get_threshold()
+    collect_rarely()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _memory() -> int:
