@@ -7,7 +7,7 @@ from typing import Final
 EVALUATION_CODES: Final[dict[str, str]] = {
     "E001": "there is no objective of that name, or it lacks what comes after its colon",
     "E002": "a recipe has an unknown setting, or a value of the wrong kind or out of range",
-    "E003": "a data set cannot be read, or lacks arrays",
+    "E003": "a data set cannot be read, lacks arrays, or has arrays that nothing can be learned from",
     "E004": "a data set does not fit the space",
     "E005": "a table of results is damaged, or has no such columns",
     "E006": "a function cannot be imported",

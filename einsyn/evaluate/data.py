@@ -24,7 +24,13 @@ PARTS: Final = ("train", "valid", "test")
 _VALID: Final = 0.2
 _TEST: Final = 0.2
 _SPLIT_SEED: Final = 0
+# Examples of a part that is given, and of the test part of a set that is split.
+_LEAST: Final = 2
 _FORM: Final = "arrays are x_train, y_train and, if there are, x_valid, y_valid, x_test, y_test; or x and y"
+_NUMBERS: Final = "whole numbers or floating point; the first axis numbers the examples"
+# Networks compute in 32 bits.
+_LARGEST: Final = 3.4028234663852886e38
+SCALE: Final = "divide them by what makes them about 1"
 
 
 class Part(NamedTuple):
@@ -71,13 +77,11 @@ def read_data(name: str) -> Data:
         name: `digits`, an `.npz` file, or a folder with `train_x.npy`, `train_y.npy` and so on.
 
     Raises:
-        DataError: E003 it cannot be read, or lacks arrays.
+        DataError: E003 it cannot be read, lacks arrays, or has arrays that nothing can be learned from.
         BackendError: B001 numpy or scikit-learn is not installed.
     """
     arrays = _digits() if name == DIGITS else _file(Path(name))
     parts = _parts(name, arrays)
-    for part, (x, y) in parts.items():
-        _check(name, part, x, y)
     if "valid" not in parts:
         parts["train"], parts["valid"] = _split(parts["train"], _VALID)
     digest = hashlib.sha256()
@@ -113,46 +117,80 @@ def _file(path: Path) -> dict[str, Array]:
         if path.is_dir():
             return {file.stem: np.load(file, allow_pickle=False) for file in sorted(path.glob("*.npy"))}
         with path.open("rb") as stream:
-            if not zipfile.is_zipfile(stream):
-                _refuse(str(path), "it is no .npz file")
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
+            if zipfile.is_zipfile(stream):
+                stream.seek(0)
+                with np.load(stream, allow_pickle=False) as archive:
+                    return {key: archive[key] for key in archive.files}
     except FileNotFoundError:
         _refuse(str(path), "it does not exist")
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        _refuse(str(path), f"it cannot be read: {error}"[:300])
+    except Exception as error:  # what zipfile, its decompressors and numpy raise of a damaged file is listed nowhere
+        said = f"it cannot be read: {str(error) or type(error).__name__}"
+        _refuse(str(path), said[:300], "numpy.savez and numpy.save write what can be read, if no array holds objects")
+    _refuse(str(path), "it is no .npz file")
 
 
 def _parts(name: str, arrays: Mapping[str, Array]) -> dict[str, Part]:
+    """The parts that are given; checked before anything is split, so that what is wrong has the name it was given."""
     found: dict[str, Part] = {}
     for part in PARTS:
-        pair = [arrays.get(f"{axis}_{part}", arrays.get(f"{part}_{axis}")) for axis in "xy"]
-        if pair[0] is not None and pair[1] is not None:
-            found[part] = Part(pair[0], pair[1])
-        elif (pair[0] is None) != (pair[1] is None):
+        x, y = [next((key for key in (f"{axis}_{part}", f"{part}_{axis}") if key in arrays), None) for axis in "xy"]
+        if x is not None and y is not None:
+            found[part] = _part(name, arrays, x, y)
+        elif x is not None or y is not None:
             _refuse(name, f"of the {part} part only one of x and y is there")
     if "train" in found:
+        _check_shapes(name, found)
         return found
     if "x" not in arrays or "y" not in arrays:
         _refuse(name, f"its arrays are {', '.join(sorted(arrays)) or 'none'}")
-    rest, test = _split(Part(arrays["x"], arrays["y"]), _TEST)
+    whole = _part(name, arrays, "x", "y")
+    rest, test = _split(whole, _TEST)
+    if len(test.x) < _LEAST:
+        _refuse(name, f"`x` has {len(whole.x)} examples, too few to be split")
     return {"train": rest, "test": test}
 
 
-def _check(name: str, part: str, x: Array, y: Array) -> None:
+def _part(name: str, arrays: Mapping[str, Array], x_name: str, y_name: str) -> Part:
+    """Two arrays that belong together."""
+    x, y = _array(name, arrays, x_name, "fiub"), _array(name, arrays, y_name, "fiu")
+    if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
+        said = f"`{x_name}` has the shape {x.shape} and `{y_name}` the shape {y.shape}"
+        _refuse(name, said, "both have one row for each example")
+    if len(x) < _LEAST:
+        _refuse(name, f"`{x_name}` has {len(x)} examples")
+    if y.dtype.kind == "i" and y.min() < 0:
+        _refuse(name, f"`{y_name}` has a class {y.min()}; classes are numbered from 0")
+    return Part(x, y)
+
+
+def _array(name: str, arrays: Mapping[str, Array], key: str, kinds: str) -> Array:
+    """An array of numbers of these kinds, in the byte order of this machine, which is all that torch takes."""
     import numpy as np
 
-    if x.dtype.kind not in "fiub" or y.dtype.kind not in "fiu":
-        _refuse(name, f"the {part} part holds {x.dtype} and {y.dtype}, not numbers")
-    if x.ndim < 1 or y.ndim < 1 or len(x) != len(y):
-        _refuse(name, f"the {part} part has examples of shape {x.shape} and targets of shape {y.shape}")
-    if len(x) < 2:
-        _refuse(name, f"the {part} part has {len(x)} examples")
-    if (x.dtype.kind == "f" and not np.isfinite(x).all()) or (y.dtype.kind == "f" and not np.isfinite(y).all()):
-        _refuse(name, f"the {part} part holds numbers that are not finite")
-    if y.dtype.kind == "i" and y.min() < 0:
-        _refuse(name, f"the {part} part has a class {y.min()}; classes are numbered from 0")
+    array = arrays[key]
+    # What is no .npy file is bytes to numpy, and what is an .npz file in a folder an archive.
+    if not isinstance(array, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance]
+        _refuse(name, f"`{key}` is no .npy file", "numpy.savez and numpy.save write them")
+    if array.dtype.kind not in kinds:
+        _refuse(name, f"`{key}` holds {array.dtype}, not numbers", _NUMBERS)
+    if 0 in array.shape[1:]:
+        _refuse(name, f"`{key}` has the shape {array.shape}, and no number for any example", _NUMBERS)
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            _refuse(name, f"`{key}` holds numbers that are not finite", "leave out these examples, or fill them in")
+        largest = max(float(array.max(initial=0)), -float(array.min(initial=0)))
+        if largest > _LARGEST:
+            _refuse(name, f"`{key}` holds numbers up to {largest:.3g}, too large for 32 bits", SCALE)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _check_shapes(name: str, parts: Mapping[str, Part]) -> None:
+    """That an example, and what is to be found of it, has one shape in all parts."""
+    for part, other in parts.items():
+        for what, one, another in zip(("examples", "targets"), parts["train"], other, strict=True):
+            if one.shape[1:] != another.shape[1:]:
+                shapes = f"the shape {one.shape[1:]} in the train part and {another.shape[1:]} in the {part} part"
+                _refuse(name, f"{what} have {shapes}", "they need the same in all parts")
 
 
 def _split(whole: Part, share: float) -> tuple[Part, Part]:
@@ -171,5 +209,5 @@ def _split(whole: Part, share: float) -> tuple[Part, Part]:
     return Part(whole.x[rest], whole.y[rest]), Part(whole.x[chosen], whole.y[chosen])
 
 
-def _refuse(name: str, problem: str) -> NoReturn:
-    raise DataError(Diagnostic("E003", f"the data set `{name}`: {problem}", hint=_FORM))
+def _refuse(name: str, problem: str, hint: str = _FORM) -> NoReturn:
+    raise DataError(Diagnostic("E003", f"the data set `{name}`: {problem}", hint=hint))

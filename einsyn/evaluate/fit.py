@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from einsyn.backends.torch_module import import_torch
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import DataError
+from einsyn.evaluate.data import SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +80,7 @@ def fit(data: Data, space: Space, *, standardise: bool = True) -> Fitted:
     Images are resized (bilinear) and signals too (linear), one channel is repeated, anything is flattened for a vector.
 
     Raises:
-        DataError: E004 it cannot be made to fit.
+        DataError: E004 it cannot be made to fit; E003 its numbers are too large to be standardised.
     """
     torch = import_torch()
 
@@ -93,16 +95,40 @@ def fit(data: Data, space: Space, *, standardise: bool = True) -> Fitted:
         axes = (0, *range(2, xs[0].ndim)) if declared.kind in ("image2d", "image1d") else tuple(range(xs[0].ndim - 1))
         mean = xs[0].mean(axes, keepdim=True)
         deviation = xs[0].std(axes, keepdim=True, correction=0)
-        deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
-        xs = [(x - mean) / deviation for x in xs]
-    ys: list[Any] = [
-        torch.from_numpy(part.y.copy()).to(torch.int64 if data.classes else torch.float32) for part in parts
-    ]
+        xs = _standardised(data, "examples", xs, mean, deviation, 1e-6)
+    ys: list[Any] = [torch.from_numpy(part.y.astype("int64" if data.classes else "float32")) for part in parts]
     if not data.classes and standardise:
-        deviation = ys[0].std(0, correction=0)
-        ys = [(y - ys[0].mean(0)) / torch.where(deviation > 0, deviation, torch.ones_like(deviation)) for y in ys]
+        ys = _standardised(data, "targets", ys, ys[0].mean(0), ys[0].std(0, correction=0), 0.0)
     found = [Examples(x.contiguous(), y) for x, y in zip(xs, ys, strict=True)]
     return Fitted(found[0], found[1], found[2] if len(found) > 2 else None, data.classes)
+
+
+def check_targets(data: Data, fitted: Fitted) -> None:
+    """That numbers to be approximated are not all the same: R2 divides by their variance.
+
+    Raises:
+        DataError: E003 they are, in the training or validation part.
+    """
+    if data.classes:
+        return
+    for part, (_, y) in (("training", fitted.train), ("validation", fitted.valid)):
+        if bool((y == y[:1]).all()):
+            said = f"the {len(y)} targets of the {part} part are all the same in 32 bits, which leaves R2 undefined"
+            hint = "numbers to be approximated have to differ; classes are whole numbers"
+            raise DataError(Diagnostic("E003", f"the data set `{data.name}`: {said}", hint=hint))
+
+
+def _standardised(data: Data, what: str, parts: list[Any], mean: Tensor, deviation: Tensor, least: float) -> list[Any]:
+    """Tensors less a mean and divided by a deviation, unless that is no more than the least one."""
+    torch = import_torch()
+
+    divisor = torch.where(deviation > least, deviation, torch.ones_like(deviation))
+    found = [(part - mean) / divisor for part in parts]
+    # Sums of numbers that are finite need not be; what is divided by an infinite deviation is 0.
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in (deviation, *found)):
+        said = f"its {what} are too large to be standardised in 32 bits"
+        raise DataError(Diagnostic("E003", f"the data set `{data.name}`: {said}", hint=SCALE))
+    return found
 
 
 def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -175,7 +201,7 @@ def _check_output(data: Data, space: Space) -> None:
     if data.classes:
         axis = class_axis(space.output)
         if sizes[axis] != data.classes:
-            _refuse(data, f"{data.classes} classes, and the output is {space.output}", f"--set classes={data.classes}")
+            _refuse_classes(data, space, space.output)
         places = [n for name, n in sizes.items() if name != axis]
     else:
         places = list(sizes.values())
@@ -186,6 +212,24 @@ def _check_output(data: Data, space: Space) -> None:
             f"targets have the shape {shape}, and the output is {space.output}",
             "a parameter of the space may set it",
         )
+
+
+def _refuse_classes(data: Data, space: Space, output: TensorType) -> NoReturn:
+    """Say how many classes there are, and why, and which parameter of the space says so, if there is one."""
+    import numpy as np
+
+    parts = [data.train, data.valid, *([data.test] if data.test else [])]
+    labels = {int(label) for part in parts for label in np.unique(part.y)}
+    said = f"{data.classes} classes, one more than its largest label, and the output is {output}"
+    declared = space.grammar.directives.output
+    axis = class_axis(output)
+    written = re.search(rf"\b{axis}\s*:\s*(\w+)\s*[,\]]", declared.type_text) if declared else None
+    hint = "the line `//@ output` says how many it takes"
+    if written and written[1] in space.params:
+        hint = f"--set {written[1]}={data.classes}"
+    if len(labels) < data.classes:
+        hint += f"; only {len(labels)} labels occur, and can be numbered from 0"
+    _refuse(data, said, hint)
 
 
 def class_axis(output: TensorType) -> str:

@@ -62,7 +62,7 @@ def _imported(target: str) -> Callable[[Architecture, int], Any]:
         found: Any = import_module(module)
         for part in function.split("."):
             found = getattr(found, part)
-    except Exception as error:  # whatever the user's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever the user's module does when it is imported
         said = f"`python:{target}` cannot be imported: {type(error).__name__}: {error}"
         hint = "python:my_module:score, of a module that Python imports from here; it takes an architecture and a seed"
         raise UsageError(Diagnostic("E006", said.splitlines()[0][:300], hint=hint)) from None

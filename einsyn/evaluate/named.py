@@ -128,7 +128,7 @@ class Requirement(NamedTuple):
 
 
 def requirement_of(text: str, names: Sequence[str]) -> Requirement:
-    """The requirement that a text states.
+    """The requirement that a text states. It has the name that the objective has, however the text writes it.
 
     Args:
         text: `NAME<NUMBER`, with `<`, `<=`, `>` or `>=`; numbers as `2e6` or `1_000`.
@@ -146,9 +146,18 @@ def requirement_of(text: str, names: Sequence[str]) -> Requirement:
         raise UsageError(
             Diagnostic("E007", f"--require needs NAME<NUMBER, not `{text}`", hint="--require 'params<2e6'")
         )
-    known = (*COSTS, *names)
-    if match[1] not in known:
+    known = list(dict.fromkeys((*COSTS, *names)))
+    name = _name_of(match[1])
+    if name not in known:
         near = closest(match[1], known)
         hint = f"did you mean `{near}`?" if near else f"costs and objectives of this search are {', '.join(known)}"
         raise UsageError(Diagnostic("E007", f"--require names `{match[1]}`, which is not known", hint=hint))
-    return Requirement(match[1], match[2], bound)
+    return Requirement(name, match[2], bound)
+
+
+def _name_of(text: str) -> str:
+    """What the objective is called that a text names; the text itself where there is none."""
+    try:
+        return objective_of(text).name
+    except UsageError:
+        return text

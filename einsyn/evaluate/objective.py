@@ -184,6 +184,8 @@ def evaluate(
                     value = float(objective.evaluate(architecture, seed))
         except EvaluationError as error:
             return _failed(objective, error.kind, error.message)
+        except SystemExit as error:  # in a worker it would end the process, in this one the search
+            return _failed(objective, "crash", f"it asked to exit with {error.code!r}")
         except MemoryError as error:
             return _failed(objective, "memory", str(error) or "out of memory")
         except Exception as error:  # whatever a network, a runtime or a function of the user's raises is a result

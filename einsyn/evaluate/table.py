@@ -44,15 +44,15 @@ class Table(Objective):
 
     @property
     def name(self) -> str:
-        return f"table:{self.file}"
+        # The same wherever a run goes on.
+        return f"table:{Path(self.file).resolve()}"
 
     def prepare(self, space: Space) -> None:
         if self._values is None:
             self._values, self._digest = read_table(self.file)
 
     def recipe(self) -> dict[str, Any]:
-        file = Path(self.file).resolve()
-        return {**super().recipe(), "objective": f"table:{file}", "digest": self._digest}
+        return {**super().recipe(), "digest": self._digest}
 
     def evaluate(self, architecture: Architecture, seed: int) -> float:
         if self._values is None:
@@ -60,7 +60,7 @@ class Table(Objective):
         assert self._values is not None
         value = self._values.get(architecture.text)
         if value is None:
-            raise EvaluationError("missing", f"{self.file} has no row for it")
+            raise EvaluationError("missing", f"{Path(self.file).name} has no row for it")
         return value
 
 

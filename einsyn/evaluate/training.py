@@ -10,7 +10,7 @@ from einsyn.backends.torch_module import import_torch
 from einsyn.errors import FileError, WeightsError
 from einsyn.evaluate.checkpoint import Course, read_checkpoint, write_checkpoint
 from einsyn.evaluate.data import location, read_data
-from einsyn.evaluate.fit import class_axis, fit
+from einsyn.evaluate.fit import check_targets, class_axis, fit
 from einsyn.evaluate.objective import EvaluationError, InPortions
 from einsyn.evaluate.recipe import Recipe
 from einsyn.weights.transfer import take_over
@@ -87,9 +87,11 @@ class Training(InPortions):
         data = read_data(self.data)
         self._digest = data.digest
         fitted = fit(data, space, standardise=self.how.standardise)
-        self._fitted = fitted._replace(
+        fitted = fitted._replace(
             train=_first(fitted.train, self.how.train_examples), valid=_first(fitted.valid, self.how.valid_examples)
         )
+        check_targets(data, fitted)
+        self._fitted = fitted
 
     def recipe(self) -> dict[str, Any]:
         return {**super().recipe(), "data": location(self.data), "digest": self._digest, "recipe": self.how.record()}

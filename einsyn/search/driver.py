@@ -85,6 +85,12 @@ class Driver:
         self.evaluated = 0
         self._progress = progress
         self._requirements = run.plan.make_requirements()
+        known = {*COSTS, *(o.name for o in run.objectives)}
+        for each in self._requirements:
+            if each.name not in known:
+                raise RunError(
+                    Diagnostic("Q004", f"the run requires {each}, and `{each.name}` is none of its objectives")
+                )
         # One number for what is the same only where that holds for every objective.
         self._by_function = all(o.of_function for o in run.objectives)
         self._weights = KeptWeights(run) if run.plan.inherit else None

@@ -117,7 +117,7 @@ class Run:
             RunError: Q002 there is no run or it is damaged, Q003 another process works on it, Q004 data sets or tables
                 are not those that it was begun with.
         """
-        if not (folder / STORE).is_file():
+        if not os.path.isfile(folder / STORE):
             said = f"`{folder}` holds no run"
             raise RunError(Diagnostic("Q002", said, hint="einsyn search SPACE ... -o RUN begins one"))
         lock = _locked(folder) if write else None

@@ -46,7 +46,9 @@ class Again(NamedTuple):
     message: str = ""
 
 
-def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: bool = True) -> Again:
+def do_again(
+    run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: bool = True, trained_only: bool = False
+) -> Again:
     """Evaluate again in this process, and write the network: with its trained weights where it is trained.
 
     Args:
@@ -54,6 +56,7 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
         evaluation: one of its evaluations.
         files: `.py` for torch source, `.onnx` for the model, `.safetensors` for its weights.
         score: whether to evaluate at all; without it weights are those of the initialisation.
+        trained_only: whether only training is done again, for its weights; other values are those that are stored.
 
     Raises:
         FileError: a file cannot be written.
@@ -65,7 +68,7 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
     test: float | None = None
     message = ""
     stopped = run.store.rungs(evaluation.arm, evaluation.number)[-1] if evaluation.status == STOPPED else None
-    for objective in run.objectives if score else ():
+    for place, objective in enumerate(run.objectives if score else ()):
         if isinstance(objective, Training):
             portion = None if stopped is None else Portion(stopped.epochs, None, None)
             trained = _trained(run, objective, architecture, evaluation, portion)
@@ -73,6 +76,8 @@ def do_again(run: Run, evaluation: Evaluation, files: Sequence[Path], *, score: 
                 values, message = None, trained.message
                 break
             module, test, value = trained.module, trained.test, trained.valid
+        elif trained_only and evaluation.values is not None:
+            value = evaluation.values[place]
         else:
             result = evaluate([objective], architecture, seed)
             if result.values is None:

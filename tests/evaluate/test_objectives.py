@@ -212,6 +212,13 @@ def test_requirements() -> None:
         assert caught.value.code == "E007"
 
 
+def test_a_requirement_has_the_name_of_its_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = objective_of("table:known.csv")
+    for text in ("table:known.csv<=0.6", "table:./known.csv<=0.6", f"table:{tmp_path}/known.csv<=0.6"):
+        assert requirement_of(text, [table.name]).name == table.name == objective_of(f"table:{table.file}").name
+
+
 def test_latency_is_a_time(arch: einsyn.Architecture) -> None:
     for text in ("latency", "latency:onnxruntime"):
         objective = objective_of(text)

@@ -81,7 +81,7 @@ def test_parts_that_are_missing_are_taken_from_what_is_there(tmp_path: Path) -> 
         ({"x": np.zeros((4, 2))}, "its arrays are x"),
         ({}, "its arrays are none"),
         ({"x_train": np.zeros((4, 2))}, "only one of x and y"),
-        ({"x_train": np.zeros((4, 2)), "y_train": np.zeros(3, int)}, r"shape \(4, 2\) and targets of shape \(3,\)"),
+        ({"x_train": np.zeros((4, 2)), "y_train": np.zeros(3, int)}, r"shape \(4, 2\) and `y_train` the shape \(3,\)"),
         ({"x_train": np.zeros((1, 2)), "y_train": np.zeros(1, int)}, "has 1 examples"),
         ({"x_train": np.full((4, 2), np.nan), "y_train": np.zeros(4, int)}, "not finite"),
         ({"x_train": np.zeros((4, 2)), "y_train": np.array([0, 1, -1, 0])}, "class -1"),

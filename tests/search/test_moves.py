@@ -156,7 +156,7 @@ def test_what_is_never_drawn_can_be_left_and_not_entered() -> None:
     space, limits = move_space("widths")
     views = Views(space, space.bounds(limits))
     edits = [e for e, _ in outcomes(lambda c: ChangeValue().propose(views.of(space.derivation("a8tr")), c))]
-    assert [e and e.child.tree.text(space.grammar.spacing) for e in edits] == ["a1tr", "a2tr", "a3tr"]
+    assert [e and e.child.tree.text for e in edits] == ["a1tr", "a2tr", "a3tr"]
     assert all(e and e.backward == -inf for e in edits)
 
 
@@ -174,7 +174,7 @@ def test_crossover_takes_a_part_of_the_mate_and_is_not_for_mcmc() -> None:
     views = Views(space)
     first, second = views.of(space.derivation("(r;r)")), views.of(space.derivation("(t;(t;t))"))
     move = Crossover(second)
-    found = {e.child.tree.text(space.grammar.spacing) for e, _ in outcomes(lambda c: move.propose(first, c)) if e}
+    found = {e.child.tree.text for e, _ in outcomes(lambda c: move.propose(first, c)) if e}
     assert found == {"(t;r)", "(r;t)", "((t;t);r)", "(r;(t;t))"}
     with pytest.raises(ValueError, match="not reversible"):
         Kernel(Mixture({move: 1.0}), Target())
@@ -184,7 +184,7 @@ def test_what_stays_where_it_is_when_an_alternative_is_switched() -> None:
     space, _ = move_space("groups")
     views = Views(space, space.bounds({"max_size": 5}))
     view = views.of(space.derivation("split2pre4both64add"))
-    found = {e.child.tree.text(space.grammar.spacing) for e, _ in outcomes(lambda c: Switch().propose(view, c)) if e}
+    found = {e.child.tree.text for e, _ in outcomes(lambda c: Switch().propose(view, c)) if e}
     # From one value to two: the one is kept as the first; from two to one: the first is kept, the body as well.
     assert {"split2both44both64add", "split2both46both64add", "split2pre4pre6add", "split2pre4cat"} <= found
 

@@ -147,12 +147,53 @@ def test_a_search_in_which_nothing_succeeds_says_why(said: Said) -> None:
     assert "failed: 5 missing" in said.out
     assert said.err.splitlines() == [
         "error[Q010]: none of 5 evaluations gave a value",
-        "   5 missing, such as: table:three.csv: three.csv has no row for it",
+        f"   5 missing, such as: table:{Path('three.csv').resolve()}: three.csv has no row for it",
         "help: einsyn export run says what became of each",
     ]
 
 
+def test_a_requirement_on_a_table_holds_after_a_run_goes_on(said: Said) -> None:
+    texts = [a.text for a in einsyn.load("small.lark").sample(60, seed=5)]
+    Path("known.csv").write_text("arch,value\n" + "".join(f"{t},{len(t) / 100}\n" for t in dict.fromkeys(texts)))
+    given = ("search", "small.lark", "--objective", "table:known.csv", "--require", "table:known.csv<=0.03")
+    assert said(*given, "--budget", "40", "-o", "whole") == 0
+    assert said(*given, "--budget", "16", "-o", "part") == 0
+    assert said("search", "--resume", "part", "--extend", "24") == 0
+
+    def rows(run: str) -> list[dict[str, str]]:
+        assert said("export", run) == 0
+        return [{**row, "seconds": ""} for row in csv.DictReader(io.StringIO(said.out))]
+
+    assert rows("part") == rows("whole")
+    assert {row["status"] for row in rows("whole")} >= {"done", "refused"}
+
+
+def test_the_end_of_a_search_asks_no_function_again(said: Said) -> None:
+    Path("failing.py").write_text(
+        "calls = []\n"
+        "def eight(architecture, seed):\n"
+        "    calls.append(architecture)\n"
+        "    assert len(calls) <= 8, 'asked again'\n"
+        "    return len(calls)\n"
+    )
+    given = ("--no-baseline", "--budget", "8", "--executor", "in-process", "-o", "run")
+    assert said("search", "small.lark", "--objective", "python:failing:eight", *given) == 0
+    assert "gives other values" not in said.out
+    assert Path("run/best.onnx").exists()
+
+
+def test_a_function_that_exits_is_a_failure(said: Said) -> None:
+    Path("failing.py").write_text("def leaves(architecture, seed):\n    raise SystemExit(3)\n")
+    given = ("--no-baseline", "--budget", "4", "--executor", "in-process", "-o", "run")
+    assert said("search", "small.lark", "--objective", "python:failing:leaves", *given) == 1
+    assert "4 crash, such as: python:failing:leaves: it asked to exit with 3" in said.err
+
+
 MISTAKES = {
+    "search small.lark --seed 99999999999999999999": """\
+        error[U000]: invalid value for '--seed': a seed has 64 bits, 99999999999999999999 has more
+        help: einsyn search --help
+        exit status 2""",
     "search": """\
         error[U000]: missing argument `SPACE`
         help: einsyn search --help

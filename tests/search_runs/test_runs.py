@@ -273,6 +273,13 @@ def test_requirements_that_are_limits_and_others(space: einsyn.Space, tmp_path: 
         assert caught.value.code == "E007"
 
 
+def test_a_requirement_of_nothing_is_refused(space: einsyn.Space, tmp_path: Path) -> None:
+    plan = {"requirements": [("unheard", "<", 1.0)], "budget": 4}
+    with begin(tmp_path / "run", space, ["params"], **plan) as run, pytest.raises(RunError) as caught:
+        carry_out(run, in_process(run))
+    assert caught.value.code == "Q004"
+
+
 def test_several_objectives_have_a_front(space: einsyn.Space, tmp_path: Path) -> None:
     with begin(tmp_path / "run", space, ["max:params", "macs"], budget=60) as run:
         carry_out(run, in_process(run))

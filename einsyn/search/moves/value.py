@@ -8,7 +8,6 @@ from math import inf, log
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from einsyn.derivation.tree import Token
-from einsyn.elaborate.viability import drawn
 from einsyn.search.moves.move import Edit, Move, log_one_of
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class StepValue(ValueMove):
 
 def values_of(_: Views, terminal: Terminal) -> Sequence[int]:
     """The numbers of the values of a terminal that are ever drawn, in order."""
-    return drawn(terminal.domain)
+    return terminal.domain.drawn
 
 
 def place_of(values: Sequence[int], index: int) -> int | None:
