@@ -103,6 +103,7 @@ class Diagnostic:
             "path": self.path,
             "evidence": list(self.evidence),
             "hint": self.advice,
+            "reproduce": self.reproduce,
         }
 
 
@@ -111,6 +112,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def encodable(text: str) -> str:
+    """Text that UTF-8 can hold: a byte of an argument or a file name that is no UTF-8 is escaped, as JSON does it."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def source_excerpt(source: str, span: Span) -> tuple[str, ...]:

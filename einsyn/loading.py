@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.diagnostics import Diagnostic, Span, closest, encodable
 from einsyn.elaborate.choices import NoChooser
 from einsyn.elaborate.compile import compile_expression
 from einsyn.elaborate.frames import Frame
@@ -28,8 +30,6 @@ from einsyn.shipped import grammars_folder, shipped_spaces
 from einsyn.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from einsyn.grammar.model import Grammar, InputDecl, Scalar
     from einsyn.ir.types import Size
 
@@ -59,6 +59,7 @@ def load(
         UsageError: there is no such parameter, input or profile.
     """
     path, name = find_space(space)
+    _check_form(input)
     given_params: dict[str, Scalar | str] = dict(params or {})
     inputs: dict[str, str] = {_ONLY_INPUT: input} if isinstance(input, str) else dict(input or {})
     grammar = load_grammar(path, search=(grammars_folder(),)) if profile is not None else None
@@ -82,13 +83,20 @@ def load(
     return loaded
 
 
+def _check_form(given: object) -> None:
+    """See that an input is given as text; sizes in a tuple are what people try first."""
+    if given is not None and not isinstance(given, str | Mapping):
+        said = f"an input is text, or a text for each name, not {given!r}"
+        raise UsageError(Diagnostic("U008", said, hint='input="3x32x32"'))
+
+
 def find_space(space: str | Path) -> tuple[Path, str]:
     """The file of a space given by name or path, and its name."""
     shipped = shipped_spaces()
     if isinstance(space, str) and space in shipped:
         return shipped[space], space
     path = Path(space)
-    looks_like_path = isinstance(space, Path) or path.suffix or len(path.parts) > 1 or path.exists()
+    looks_like_path = isinstance(space, Path) or path.suffix or len(path.parts) > 1 or os.path.exists(path)
     if not looks_like_path:
         near = closest(str(space), shipped)
         raise UsageError(
@@ -100,7 +108,7 @@ def find_space(space: str | Path) -> tuple[Path, str]:
                 else f"shipped spaces: {', '.join(shipped)}; or name a .lark file",
             )
         )
-    return path, path.stem
+    return path, encodable(path.stem)
 
 
 def _scalar(value: Scalar | str) -> Scalar:

@@ -182,11 +182,11 @@ class Space:
         if outcome.cause is None:
             return Architecture(self, outcome, derivation)
         found = outcome.cause.diagnostic()
-        evidence = tuple(outcome.trace.history(t) for t in outcome.cause.operands)
+        operands = tuple(outcome.trace.history(t) for t in outcome.cause.operands)
         reproduce = None
         if derivation is not None:
-            reproduce = self.command("check", derivation.text(self.grammar.spacing), bounds)
-        raise InfeasibleError(found.with_(evidence=evidence, reproduce=reproduce))
+            reproduce = self.command("check", derivation.text, bounds)
+        raise InfeasibleError(found.with_(evidence=(*found.evidence, *operands), reproduce=reproduce))
 
     def command(self, verb: str, text: str, bounds: Limits | None = None) -> str:
         """A command line that does the same again."""
@@ -254,12 +254,13 @@ class Space:
         """A shipped reference architecture, with the parameters and the input that it states."""
         return self.references.load(self, name)
 
-    def bounds(self, changes: Mapping[str, int | None]) -> Limits:
+    def bounds(self, changes: Mapping[str, object]) -> Limits:
         """The space's limits with some replaced; None leaves one as it is.
 
         Raises:
-            UsageError: U001 for a limit that does not exist, U003 for one below 0.
+            UsageError: U001 for a limit that does not exist, U003 for one that is no whole number of 0 or more.
         """
+        given: dict[str, int] = {}
         for name, value in changes.items():
             if name not in LIMIT_NAMES:
                 near = closest(name, LIMIT_NAMES)
@@ -270,7 +271,11 @@ class Space:
                         hint=f"did you mean {near}?" if near else f"limits are {', '.join(LIMIT_NAMES)}",
                     )
                 )
-            if value is not None and value < 0:
-                raise UsageError(Diagnostic("U003", f"{name} must be 0 or more, not {value}"))
-        given = {name: value for name, value in changes.items() if value is not None}
+            if value is None:
+                continue
+            # 2e6 is how people write it; whatever else Python lets through is none.
+            whole = int(value) if isinstance(value, float) and value.is_integer() else value
+            if not isinstance(whole, int) or whole < 0:
+                raise UsageError(Diagnostic("U003", f"{name} must be a whole number of 0 or more, not {value!r}"))
+            given[name] = whole
         return self.limits.merged(given) if given else self.limits

@@ -105,7 +105,7 @@ def explain(space: Space, text: str, **limits: int | None) -> Explanation:
     except ArchitectureError as error:
         return Explanation(text, error.diagnostics[0], nearest=nearest(space.grammar, text))
     spacing = space.grammar.spacing
-    canonical, parts = tree.text(spacing), tuple(_parts(tree))
+    canonical, parts = tree.text, tuple(_parts(tree))
     try:
         return Explanation(canonical, architecture=space.check(tree, **limits), parts=parts)
     except InfeasibleError as error:
@@ -202,9 +202,9 @@ def _repairs(space: Space, tree: Derivation, path: tuple[int, ...], limits: Mapp
             tried += 1
             changed = tree.replace(place, new)
             if space.elaborate(TreeChooser(changed), bounds).cause is None:
-                text = changed.text(spacing)
+                text = changed.text
                 start, end = _extent(tree, place, spacing)
-                whole = tree.text(spacing)
+                whole = tree.text
                 # What stands there now ends as far from the end as before.
                 found.append(Repair(whole[start:end], text[start : len(text) - (len(whole) - end)], text))
     return found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from einsyn.backends.onnx_model import import_onnx
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError, FileError
+from einsyn.files import check_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _PREFIX = "einsyn."
 
@@ -19,17 +22,15 @@ def recover(path: str | Path) -> dict[str, Any]:
     Only the metadata is read; weights are not loaded and nothing is executed.
 
     Raises:
-        FileError: the file cannot be read or is no ONNX model.
+        FileError: F001 missing, F002 a directory, F003 not a regular file, F006 unreadable, F008 no ONNX model.
         BackendError: B001 onnx is not installed, B011 it was not written by einsyn.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise FileError(Diagnostic("F001", f"there is no file `{path}`", hint="check the path"))
+    check_file(path, "an ONNX model")
     onnx: Any = import_onnx()
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load(str(file), load_external_data=False)
+        model = onnx.load(str(path), load_external_data=False)
     except (DecodeError, OSError, ValueError):
         raise FileError(Diagnostic("F008", f"`{path}` is not an ONNX model")) from None
     found = {p.key.removeprefix(_PREFIX): p.value for p in model.metadata_props if p.key.startswith(_PREFIX)}

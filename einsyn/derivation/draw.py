@@ -45,7 +45,7 @@ def pretty_text(tree: Derivation, grammar: Grammar) -> str:
     It denotes the same derivation.
     """
     tokens, _ = read(tree)
-    canonical = tree.text(grammar.spacing)
+    canonical = tree.text
     if not all(any(re.fullmatch(t.pattern, gap) for t in grammar.ignored) for gap in (" ", "\n")):
         return canonical
     # The token at which each bracket closes, so that what fits on a line stays on it.

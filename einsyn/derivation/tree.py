@@ -12,7 +12,6 @@ from einsyn.derivation.text import join, read
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from einsyn.grammar.canonical import Spacing
     from einsyn.grammar.model import Production, Terminal
 
 
@@ -208,13 +207,20 @@ class Derivation(_Fields):
                 found *= node.production.probability
         return found
 
-    def text(self, spacing: Spacing) -> str:
+    @property
+    def text(self) -> str:
         """The canonical text."""
+        spacing = self.production.rule.spacing
+        assert spacing is not None, "a grammar that is loaded has a spacing"
         return join(read(self)[0], spacing)
 
-    def digest(self, spacing: Spacing) -> str:
-        """The first 16 hex digits of the SHA-256 of the canonical text."""
-        return digest(self.text(spacing))
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def hash(self) -> str:
+        """The first 16 hex digits of the SHA-256 of the canonical text; that of the root is the architecture's."""
+        return digest(self.text)
 
 
 def digest(text: str) -> str:

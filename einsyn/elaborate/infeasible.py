@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from einsyn.ir.mismatch import Text
 
 
+_REQUIREMENT: Final = "V005"
 # What to do where the one who raised it had nothing better to say.
 _HINTS: Final = {
     "L002": "raise it with --max-params, or `//@ max_params` in the space",
@@ -21,7 +22,7 @@ _HINTS: Final = {
     "L004": "raise it with --max-memory, or `//@ max_memory` in the space",
     "L005": "raise it with --max-depth, or `//@ max_depth` in the space",
     "L006": "raise it with --max-size, or `//@ max_size` in the space",
-    "V005": "change the architecture, or the `require` line",
+    _REQUIREMENT: "change the architecture, or the `require` line",
     "T014": "make the shapes equal, or join them with `concat`",
     "T020": "make the sizes equal, or keep an axis of size 1 with `keep=true`",
     "T060": "change `//@ output`, or what `main` ends with",
@@ -70,13 +71,25 @@ class Infeasible(Reason):
         """Whether a limit ended it, rather than types or values."""
         return self.code.startswith("L")
 
+    @property
+    def is_of_values(self) -> bool:
+        """Whether a definition ended it by its values, rather than types or limits."""
+        return self.code.startswith("V")
+
     def diagnostic(self) -> Diagnostic:
-        """The cause as a person would want to be told."""
+        """The cause as a person would want to be told.
+
+        The place is that of the production where it happened. A requirement that is not met is a place itself, and
+        where the values of a definition do not fit, its place is evidence.
+        """
         span = self.span
         path = None
+        evidence: tuple[str, ...] = ()
         if self.origin is not None:
             path = str(self.origin)
-            if self.origin.production is not None:
-                span = self.origin.production.span
+            production = self.origin.production
+            if production is not None and not (self.code == _REQUIREMENT and span):
+                evidence = (f"in the definition at {span}",) if self.is_of_values and span else ()
+                span = production.span
         hint = self.hint or _HINTS.get(self.code)
-        return Diagnostic(self.code, self.message, span, path, hint=hint)
+        return Diagnostic(self.code, self.message, span, path, evidence, hint=hint)

@@ -16,10 +16,7 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ops.op import Op
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from einsyn.elaborate.program import Program
-    from einsyn.grammar.domains import Domain
     from einsyn.grammar.model import Production
     from einsyn.ir.types import TensorType
 
@@ -120,7 +117,7 @@ class Viability:
     def _fitting_settings(self, production: Production, types: Types, chosen: tuple[int, ...]) -> list[int] | None:
         plan = self._plans[production.index]
         slots = [s for s in production.slots if isinstance(s, Terminal)]
-        domains = [[chosen[i]] if i < len(chosen) else drawn(slot.domain) for i, slot in enumerate(slots)]
+        domains = [[chosen[i]] if i < len(chosen) else slot.domain.drawn for i, slot in enumerate(slots)]
         if prod(len(d) for d in domains) > _SETTINGS or any(
             isinstance(a, ListArg | SpliceArg) for a in production.args
         ):
@@ -139,10 +136,3 @@ class Viability:
             except Mismatch:
                 continue
         return list(found)
-
-
-def drawn(domain: Domain) -> Sequence[int]:
-    """The numbers of the values that are ever drawn."""
-    if domain.cumulative is None:
-        return range(domain.drawable)
-    return [i for i in range(len(domain)) if domain.probability(i)]

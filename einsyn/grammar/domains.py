@@ -56,6 +56,11 @@ class Domain(ABC):
         """
         return tuple((i + 1) / self.drawable for i in range(self.drawable)) if self.drawable <= MAX_LISTED else None
 
+    @property
+    def drawn(self) -> Sequence[int]:
+        """The numbers of the texts that can be drawn, in order."""
+        return range(self.drawable)
+
     def probability(self, index: int) -> Fraction:
         """The exact probability of text number `index`."""
         return Fraction(1, self.drawable) if index < self.drawable else Fraction(0)
@@ -84,10 +89,12 @@ class ListDomain(Domain):
         self.texts = tuple(texts)
         self.is_float = is_float_terminal(self.texts)
         self._weights = tuple(weights) if weights is not None else None
+        self._drawn: Sequence[int]
         if self._weights is not None:
-            self.drawable = sum(1 for w in self._weights if w)
+            self._drawn = tuple([i for i, weight in enumerate(self._weights) if weight])
         else:
-            self.drawable = len(self.texts) if drawable is None else drawable
+            self._drawn = range(len(self.texts) if drawable is None else drawable)
+        self.drawable = len(self._drawn)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -104,6 +111,10 @@ class ListDomain(Domain):
     def values(self) -> tuple[Scalar, ...]:
         """All values, by index."""
         return tuple(scalar(t, as_float=self.is_float) for t in self.texts)
+
+    @property
+    def drawn(self) -> Sequence[int]:
+        return self._drawn
 
     def text(self, index: int) -> str:
         return self.texts[index]
@@ -246,6 +257,10 @@ class JoinedDomain(Domain):
     @cached_property
     def cumulative(self) -> tuple[float, ...] | None:
         return self._drawn.cumulative
+
+    @property
+    def drawn(self) -> Sequence[int]:
+        return self._drawn.drawn
 
     def probability(self, index: int) -> Fraction:
         return self._drawn.probability(index) if index < len(self._drawn) else Fraction(0)

@@ -85,6 +85,8 @@ def load_grammar(
     report_conflicts(tables, report)
     shapes = {t.symbol: terminals.shape(t) for t in used}
     spacing = SpacingBuilder(tables, shapes, ignored, report).build()
+    for rule in rules:
+        rule.spacing = spacing
     return Grammar(
         file=str(main),
         source=text,

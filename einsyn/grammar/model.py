@@ -127,7 +127,8 @@ class Rule:
     """A nonterminal with its alternatives.
 
     `drawable` holds the productions of non-zero probability and `cumulative` their cumulative
-    probabilities as floats, the last exactly 1.0. `splices` marks rules whose name starts with `_`.
+    probabilities as floats, the last exactly 1.0. `splices` marks rules whose name starts with `_`. `spacing` is how
+    the grammar joins tokens, once it is loaded.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Rule:
     drawable: tuple[Production, ...] = ()
     cumulative: tuple[float, ...] = ()
     splices: bool = False
+    spacing: Spacing | None = None
 
     def __repr__(self) -> str:
         return f"<Rule {self.name}>"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from einsyn.grammar.model import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from einsyn.grammar.model import Grammar, Production, Terminal
 
 
@@ -21,7 +23,6 @@ class SizeTable:
     def __init__(self, grammar: Grammar, *, all: bool = False) -> None:
         self._all = all
         self._rules = tuple(grammar.rules.values())
-        self._values: dict[Terminal, tuple[int, ...]] = {}
         # Number of derivations of a rule, by size; there is none of size 0.
         self._counts: dict[Rule, list[int]] = {rule: [0] for rule in self._rules}
         # For a production and a slot: ways to fill that slot and all after it, by their size together.
@@ -33,14 +34,10 @@ class SizeTable:
     def _chosen(self, rule: Rule) -> tuple[Production, ...]:
         return rule.productions if self._all else rule.drawable
 
-    def values(self, terminal: Terminal) -> tuple[int, ...]:
+    def values(self, terminal: Terminal) -> Sequence[int]:
         """The numbers of the values of a terminal that are ever drawn."""
-        found = self._values.get(terminal)
-        if found is None:
-            domain = terminal.domain
-            found = tuple(i for i in range(len(domain)) if self._all or domain.probability(i) > 0)
-            self._values[terminal] = found
-        return found
+        domain = terminal.domain
+        return range(len(domain)) if self._all else domain.drawn
 
     def extend(self) -> None:
         """Count the derivations that are one production larger."""

@@ -67,7 +67,7 @@ def _ill_typed(draw: Draw, source: Source, near: Architecture) -> NearMiss | Non
         chooser = DrawnChooser(draw, source.options, source.limits, given=near.derivation, hole=path, typed=False)
         derivation, outcome = one_attempt(source.options, chooser, source.limits)
         if outcome.cause is not None and outcome.cause.code[0] in "TV":
-            text = derivation.text(source.space.grammar.spacing)
+            text = derivation.text
             return NearMiss(text, outcome.cause.code, derivation, near)
     return None
 

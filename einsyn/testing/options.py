@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from hypothesis import strategies as st
 
-from einsyn.elaborate.viability import Viability, drawn
+from einsyn.elaborate.viability import Viability
 from einsyn.grammar.model import Production, Terminal
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Options:
         if known is None:
             domain = terminal.domain
             if len(domain) > LARGE:
-                return tuple(drawn(domain)[:1])
-            numbers = list(drawn(domain))
+                return tuple(domain.drawn[:1])
+            numbers = list(domain.drawn)
             values = [domain.value(i) for i in numbers]
             if all(isinstance(v, int | float) for v in values):
                 numbers.sort(key=lambda i: abs(float(domain.value(i))))
@@ -97,7 +97,7 @@ class Options:
 
     def number(self, draw: Draw, terminal: Terminal) -> int:
         """The number of a value of a large terminal: any, small numbers and bounds more often, weights not followed."""
-        numbers = drawn(terminal.domain)
+        numbers = terminal.domain.drawn
         return numbers[draw(st.integers(0, len(numbers) - 1))]
 
 

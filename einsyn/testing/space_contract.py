@@ -75,8 +75,8 @@ def check_text(architecture: Architecture) -> None:
     space = architecture.space
     again = space.derivation(architecture.text)
     assert again == architecture.derivation, "the text parses to another derivation"
-    assert again.text(space.grammar.spacing) == architecture.text, "the derivation prints another text"
-    assert again.digest(space.grammar.spacing) == architecture.hash
+    assert again.text == architecture.text, "the derivation prints another text"
+    assert again.hash == architecture.hash
     assert again.log_prob == architecture.log_prob, "the derivation has another probability"
     tokens, _ = read(again)
     longest = "".join(f" {text}" for _, text in tokens)

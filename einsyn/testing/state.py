@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -88,7 +89,7 @@ def make_folder(folder: Path) -> None:
     Raises:
         FileError: F011 it holds a run already, F009 it cannot be made.
     """
-    if (folder / STATE).exists():
+    if os.path.exists(folder / STATE):
         said = f"`{folder}` holds a run already"
         raise FileError(Diagnostic("F011", said, hint="go on with it with --resume, or name another folder"))
     try:

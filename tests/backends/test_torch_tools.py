@@ -72,4 +72,4 @@ def test_few_networks(space: str, tool: Callable[[torch.nn.Module, Inputs], Any]
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.__name__)
 @pytest.mark.parametrize("space", sorted(shipped_spaces()))
 def test_many_networks(space: str, tool: Callable[[torch.nn.Module, Inputs], Any]) -> None:
-    check(space, 8, tool)
+    check(space, 9, tool)

@@ -115,12 +115,21 @@ def test_limits_hold_for_every_draw() -> None:
     assert all(len(a.graph.operations) <= 8 for a in space.sample(30, max_ops=8))
 
 
+def test_limits_may_be_written_as_floats() -> None:
+    space = small_space(FOUR)
+    assert [a.text for a in space.sample(5, max_params=2e6)] == [a.text for a in space.sample(5, max_params=2_000_000)]
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [
         (lambda s: s.sample(-1), "U003"),
         (lambda s: s.sample(1, max_parms=3), "U001"),
         (lambda s: s.sample(1, max_params=-3), "U003"),
+        (lambda s: s.sample(1, max_params=2.5), "U003"),
+        (lambda s: s.sample(1, max_params=float("nan")), "U003"),
+        (lambda s: s.sample(1, max_params="2e6"), "U003"),
+        (lambda s: einsyn.load("einspace", input=(3, 32, 32)), "U008"),
     ],
 )
 def test_wrong_arguments(call: object, code: str) -> None:

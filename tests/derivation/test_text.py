@@ -45,7 +45,7 @@ def test_print_and_parse_are_inverse(name: str) -> None:
     space = small_space(SPACES[name])
     texts: set[str] = set()
     for tree in derivations(space.grammar):
-        text = tree.text(space.grammar.spacing)
+        text = tree.text
         again = space.derivation(text)
         assert again == tree
         assert again.log_prob == tree.log_prob
@@ -61,7 +61,7 @@ def test_pretty_text_and_ignored_space_denote_the_same(name: str) -> None:
         assert draw(tree).count("\n") == len(list(tree.nodes())) - 1
     if name == "words":
         loose = space.derivation("  seq relu   linear 8times   2 ")
-        assert loose.text(space.grammar.spacing) == "seqrelulinear8times2"
+        assert loose.text == "seqrelulinear8times2"
 
 
 def test_a_space_stands_only_where_tokens_would_run_together() -> None:

@@ -88,19 +88,18 @@ def test_trees_of_different_loads_differ(tree: Derivation) -> None:
 
 
 def test_replace_gives_a_new_tree(space: Space, tree: Derivation) -> None:
-    spacing = space.grammar.spacing
     changed = tree.replace((1, 0), space.derivation("relu"))
-    assert changed.text(spacing) == "(relu;(relu;linear8))"
-    assert tree.text(spacing) == "(relu;(linear16;linear8))"
+    assert changed.text == "(relu;(relu;linear8))"
+    assert tree.text == "(relu;(linear16;linear8))"
     assert changed.at((1, 1)) is tree.at((1, 1))
     assert changed.replace((1, 0), tree.at((1, 0))) == tree
     assert tree.replace((), space.derivation("relu")) == space.derivation("relu")
-    assert tree.replace((1, 0, 0), tree.at((1, 1, 0))).text(spacing) == "(relu;(linear8;linear8))"
+    assert tree.replace((1, 0, 0), tree.at((1, 1, 0))).text == "(relu;(linear8;linear8))"
 
 
 def test_replace_keeps_size_and_depth_right(space: Space, tree: Derivation) -> None:
     changed = tree.replace((0,), tree)
-    again = space.derivation(changed.text(space.grammar.spacing))
+    again = space.derivation(changed.text)
     assert (changed.size, changed.depth, hash(changed)) == (again.size, again.depth, hash(again)) == (9, 4, hash(again))
 
 
@@ -136,5 +135,5 @@ def test_digest_is_that_of_the_text(space: Space, tree: Derivation) -> None:
     import hashlib
 
     digest = hashlib.sha256(b"(relu;(linear16;linear8))").hexdigest()[:16]
-    assert tree.digest(space.grammar.spacing) == digest
+    assert tree.hash == digest
     assert space.check(tree).hash == digest

@@ -157,6 +157,8 @@ def test_a_requirement_in_a_body() -> None:
     found = refusal(f'{SEQUENCE}start: "net" -> net\n//@ define net()(x) {{ require 1 == 2, "odd" return x }}\n')
     assert (found.code, found.message) == ("V005", "a requirement does not hold: odd")
     assert found.span is not None
+    assert (found.span.line, found.span.column) == (4, 23)
+    assert found.span is not None
     found = refusal(f'{SEQUENCE}start: "net" -> net\n//@ define net()(x) {{ require 3 return x }}\n')
     assert (found.code, found.message) == ("V002", "`require` needs a boolean, not an integer")
 

@@ -56,6 +56,7 @@ def test_the_place_is_where_it_happened(architecture: str, code: str, path: str,
     assert message in found.message
     assert found.span is not None
     assert found.span.line == 5
+    assert ("in the definition at" in "".join(found.evidence)) == code.startswith("V")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Hunt:
         if self.best is None or (modules, tree.size) < (self.best["modules"], self.best["size"]):
             self.best = {
                 "space": space.name,
-                "arch": tree.text(space.grammar.spacing),
+                "arch": tree.text,
                 "modules": modules,
                 "size": tree.size,
                 "says": f"{type(error).__name__}: {error}".splitlines()[0][:160],

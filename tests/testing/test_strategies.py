@@ -63,7 +63,7 @@ def smallest(strategy: Any, condition: Any, seed: int = 0) -> Any:
 
 
 def text_of(derivation: Derivation) -> str:
-    return derivation.text(EINSPACE.grammar.spacing)
+    return derivation.text
 
 
 def test_derivations_are_architectures_within_the_limits() -> None:
@@ -182,10 +182,10 @@ def test_a_large_domain_is_drawn_from_end_to_end_and_shrinks() -> None:
         "//@ input x f32[B, d:4]\nstart: W -> linear\nW: /[1-9][0-9]*/ //@ int 1..5000\n//@ max_params 60000\n"
     )
     strategy = derivations(space, max_params=None)
-    widths = [int(d.text(space.grammar.spacing)) for d in every(strategy, 300)]
+    widths = [int(d.text) for d in every(strategy, 300)]
     assert min(widths) == 1
     assert max(widths) == 5000
-    assert smallest(strategy, lambda d: int(d.text(space.grammar.spacing)) > 700).text(space.grammar.spacing) == "701"
+    assert smallest(strategy, lambda d: int(d.text) > 700).text == "701"
 
 
 def test_mutations_differ_below_one_node() -> None:

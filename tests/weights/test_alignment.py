@@ -40,8 +40,7 @@ def aligned(space: Space, parent: str, child: str) -> dict[str, tuple[str, str]]
         if isinstance(node, Derivation) and pair is not None:
             other = old.nodes[pair.node]
             assert isinstance(other, Derivation)
-            spacing = space.grammar.spacing
-            found[node.text(spacing)] = (other.text(spacing), pair.why.name)
+            found[node.text] = (other.text, pair.why.name)
     return found
 
 
