@@ -98,28 +98,60 @@ def _near(path: Path) -> str | None:
 
 @contextmanager
 def replacing(path: str | Path, mode: str = "w") -> Generator[IO[Any]]:
-    """Open a file beside `path` for writing and put it in place when all went well.
+    """Open a file for writing that takes the place of the one at `path` when all went well.
+
+    Links are followed. A pipe or a device has nothing to keep: it is written to as it is.
 
     Raises:
-        FileError: F002 a directory, F009 it cannot be written; whatever stood at `path` is as it was.
+        FileError: F002 a directory, F009 it cannot be written; a file that stood at `path` is as it was.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise FileError(Diagnostic("F002", f"`{path}` is a directory", hint="name a file in it"))
+    try:
+        kind = _kind(path)
+        if kind == stat.S_IFDIR:
+            raise FileError(Diagnostic("F002", f"`{path}` is a directory", hint="name a file in it"))
+        in_place = kind not in (None, stat.S_IFREG)
+        with _directly(path, mode) if in_place else _beside(Path(os.path.realpath(path)), mode) as stream:
+            yield stream
+    except OSError as error:
+        raise FileError(
+            Diagnostic("F009", f"`{path}` cannot be written: {_reason(error)}", hint="check the path")
+        ) from None
+
+
+def _kind(path: str | Path) -> int | None:
+    """What stands at a path, links followed, as `stat` names it; None for nothing."""
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:  # no name of a file at all
+        raise OSError(str(error)) from None
+
+
+def _directly(path: str | Path, mode: str) -> IO[Any]:
+    # Without O_CREAT: what has gone in the meantime is not made a regular file.
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_NOCTTY), mode, **_form(mode))
+
+
+@contextmanager
+def _beside(target: Path, mode: str) -> Generator[IO[Any]]:
+    """A file beside another one, which it replaces in the end; it is removed if something goes wrong."""
     temporary: str | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as stream:
+        # The start of the name, which may have four bytes a character, leaves room for what is added.
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=".part")
+        with os.fdopen(handle, mode, **_form(mode)) as stream:
             yield stream
         mask = os.umask(0)
         os.umask(mask)
         Path(temporary).chmod(0o666 & ~mask)
         Path(temporary).replace(target)
         temporary = None
-    except OSError as error:
-        raise FileError(
-            Diagnostic("F009", f"`{path}` cannot be written: {error.strerror or error}", hint="check the folder")
-        ) from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _form(mode: str) -> dict[str, Any]:
+    """How text is written: in UTF-8, and what UTF-8 cannot hold (bytes of a file name that are no text) escaped."""
+    return {} if "b" in mode else {"encoding": "utf-8", "errors": "backslashreplace"}

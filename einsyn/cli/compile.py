@@ -43,14 +43,23 @@ def compile_(
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
     profile: opt.ProfileOption = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_memory: opt.MaxMemory = None,
     max_ops: opt.MaxOps = None,
+    max_depth: opt.MaxDepth = None,
+    max_size: opt.MaxSize = None,
 ) -> None:
     """Write an architecture as a standalone torch file, as ONNX, or its weights; --verify proves that both agree."""
     for path in output:
         if path.suffix not in (".py", ".onnx", ".safetensors"):
             said = f"`{path}` is neither a .py nor an .onnx nor a .safetensors file"
             raise UsageError(Diagnostic("U013", said, hint="-o net.py, -o net.onnx or -o net.safetensors"))
-    architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
+    bounds = opt.limits(
+        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
+        max_size=max_size,
+    )  # fmt: skip
+    architecture = opt.architecture_of(space, arch, input_, set_, profile, bounds)
     rewrite: Rewriting = "deploy" if deploy else "exact"
     # One module for all that is written; a source alone needs no torch.
     needed = verify or weights is not None or any(path.suffix != ".py" for path in output)

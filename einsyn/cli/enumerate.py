@@ -23,13 +23,19 @@ def enumerate_(
     max_params: opt.MaxParams = None,
     max_macs: opt.MaxMacs = None,
     max_memory: opt.MaxMemory = None,
+    max_ops: opt.MaxOps = None,
     max_depth: opt.MaxDepth = None,
     max_size: opt.MaxSize = None,
     output: opt.OutputOption = None,
 ) -> None:
     """List every well-typed architecture, by size, then by alternative. An infinite space goes on until stopped."""
     bounds = opt.limits(
-        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_depth=max_depth, max_size=max_size
+        max_params=max_params,
+        max_macs=max_macs,
+        max_memory=max_memory,
+        max_ops=max_ops,
+        max_depth=max_depth,
+        max_size=max_size,
     )
     loaded = opt.space_of(space, input_, set_, profile, bounds)
     with OUTPUT.to(output):

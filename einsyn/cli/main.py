@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
@@ -21,7 +22,7 @@ from einsyn.cli.export import export
 from einsyn.cli.fuzz import fuzz
 from einsyn.cli.lint import lint
 from einsyn.cli.ops import ops
-from einsyn.cli.output import OUTPUT, ReaderGoneError
+from einsyn.cli.output import OUTPUT, ReaderGoneError, standard_output
 from einsyn.cli.profile import profile
 from einsyn.cli.replay import replay
 from einsyn.cli.report import report
@@ -30,12 +31,12 @@ from einsyn.cli.search import search
 from einsyn.cli.show import show
 from einsyn.cli.spaces import spaces
 from einsyn.diagnostics import Diagnostic
-from einsyn.errors import EinsynError, UsageError
+from einsyn.errors import EinsynError, FileError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
 
-_OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 6_000
 # Numbers of the signals that interrupted this process.
 _INTERRUPTS: Final[list[int]] = []
 DONE, WRONG_INPUT, WRONG_USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
@@ -72,6 +73,7 @@ _CommandLineError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 @app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
     plugin: Annotated[
         list[str] | None, typer.Option("--plugin", metavar="MODULE", help="Import a module that declares operations.")
@@ -84,6 +86,11 @@ def _root(
 
         OUTPUT.result({"version": __version__}, f"einsyn {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        shown = context.get_help()
+        missing = Diagnostic("U000", "a command is missing", hint="einsyn --help")
+        OUTPUT.message(shown, {**missing.as_json(), "help": shown})
+        raise typer.Exit(WRONG_USAGE)
 
 
 def _import_plugin(name: str) -> None:
@@ -93,58 +100,90 @@ def _import_plugin(name: str) -> None:
     sys.path.insert(0, os.getcwd())
     try:
         import_module(name)
-    except (ImportError, ValueError) as error:
+    except EinsynError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the user's module does when it is imported
+        said = f"the plugin `{name}` cannot be imported: {type(error).__name__}: {error}"
         hint = "name a module as `import` would, my_ops for ./my_ops.py"
-        raise UsageError(Diagnostic("U016", f"the plugin `{name}` cannot be imported: {error}", hint=hint)) from None
+        raise UsageError(Diagnostic("U016", said.splitlines()[0][:300], hint=hint)) from None
     finally:
         sys.path.pop(0)
 
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return the exit status."""
-    OUTPUT.as_json = "--json" in arguments
+    OUTPUT.begin("--json" in arguments)
     try:
-        # A command that ends with typer.Exit makes its status the result.
-        status = app([a for a in arguments if a != "--json"], standalone_mode=False)
-        sys.stdout.flush()
+        status = _command([a for a in arguments if a != "--json"])
+        with suppress(ReaderGoneError):
+            OUTPUT.flush()
+    except UsageError as error:
+        # A module of the user's may catch the interrupt that came while it was imported, and fail for that.
+        return _interrupted() if _INTERRUPTS else _wrong(WRONG_USAGE, *error.diagnostics)
     except EinsynError as error:
-        OUTPUT.diagnostics(error.diagnostics)
-        return WRONG_USAGE if isinstance(error, UsageError) else WRONG_INPUT
+        return _wrong(WRONG_INPUT, *error.diagnostics)
     except _CommandLineError as error:
         message = str(cast("typer.BadParameter", error).format_message()).rstrip(".")
         command = next((a for a in arguments if not a.startswith("-")), "")
         hint = f"einsyn {command} --help" if command in {c.name for c in app.registered_commands} else "einsyn --help"
-        OUTPUT.diagnostics((Diagnostic("U000", message[:1].lower() + message[1:], hint=hint),))
-        return WRONG_USAGE
+        return _wrong(WRONG_USAGE, Diagnostic("U000", message[:1].lower() + message[1:], hint=hint))
     except (KeyboardInterrupt, typer.Abort):
-        OUTPUT.message("interrupted", {"interrupted": True})
-        return INTERRUPTED
-    except (BrokenPipeError, ReaderGoneError):
-        # Whoever reads has enough. Nothing may be flushed to the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _interrupted()
+    except ReaderGoneError:  # whoever reads has enough
         return DONE
     except typer.Exit as stop:
         return stop.exit_code
     except Exception as error:  # the last resort: a person gets a message, not a traceback
-        if _INTERRUPTS:  # what is imported may catch an interrupt and go on without what it was importing
-            OUTPUT.message("interrupted", {"interrupted": True})
-            return INTERRUPTED
+        if _INTERRUPTS:  # so may what a library imports
+            return _interrupted()
         if os.environ.get("EINSYN_TRACEBACK"):
             raise
         shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         hint = "please report it with the command; EINSYN_TRACEBACK=1 shows where it happened"
-        OUTPUT.diagnostics((Diagnostic("X001", f"internal error, {shown}", hint=hint),))
-        return INTERNAL
+        return _wrong(INTERNAL, Diagnostic("X001", f"internal error, {shown}", hint=hint))
     if status == INTERRUPTED:
-        OUTPUT.message("interrupted", {"interrupted": True})
+        return _interrupted()
     return status if isinstance(status, int) else DONE
+
+
+def _command(arguments: list[str]) -> object:
+    """Run a command. One that ends with typer.Exit makes its status the result."""
+    stdout = sys.stdout
+    try:
+        return app(arguments, standalone_mode=False)
+    except (OSError, SystemExit) as error:
+        if "--help" not in arguments:
+            raise
+        # Help is written by typer, which ends the process when the pipe is closed.
+        sys.stdout = stdout
+        with standard_output():
+            raise error if isinstance(error, OSError) else BrokenPipeError from None
+
+
+def _wrong(status: int, *found: Diagnostic) -> int:
+    """Say what is wrong, after the results."""
+    _hand_over()
+    OUTPUT.diagnostics(found)
+    return status
+
+
+def _interrupted() -> int:
+    _hand_over()
+    OUTPUT.message("interrupted", {"interrupted": True})
+    return INTERRUPTED
+
+
+def _hand_over() -> None:
+    """Flush the results. That they cannot be written matters less than what is said after them."""
+    with suppress(ReaderGoneError, FileError):
+        OUTPUT.flush()
 
 
 def collect_rarely() -> None:
     """Let the garbage collector run less often, for the whole process.
 
     Nearly all that sampling makes goes with its last reference; looking for cycles after every 700 new objects takes a
-    fifth of its time. What was imported is there to stay.
+    fifth of its time; much more rarely, and garbage fills the processor's cache. What was imported is there to stay.
     """
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])

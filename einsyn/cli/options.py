@@ -28,7 +28,17 @@ SetOption = Annotated[
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", metavar="NAME", help="Apply a profile of the space, such as test.")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed; the same seed gives the same result.")]
+# What every generator takes, torch's too, with the seed of a recipe added to it.
+_SEEDS = range(-(2**63), 2**63)
+
+
+def _seed(value: int) -> int:
+    if value not in _SEEDS:
+        raise typer.BadParameter(f"a seed has 64 bits, {value} has more")
+    return value
+
+
+SeedOption = Annotated[int, typer.Option("--seed", callback=_seed, help="Seed; the same seed gives the same result.")]
 MaxParams = Annotated[str | None, typer.Option(metavar="N", help="Most learned scalars, such as 2e6.")]
 MaxMacs = Annotated[str | None, typer.Option(metavar="N", help="Most multiply-accumulates.")]
 MaxMemory = Annotated[
@@ -158,9 +168,13 @@ def placed_text(
 def architecture_text(arch: str) -> str:
     """The text of an ARCH argument: itself, or standard input for `-`."""
     if arch == "-":
-        data = sys.stdin.buffer.read()
         try:
-            return data.decode("utf-8").strip()
+            data = sys.stdin.buffer.read()
+        except OSError as error:
+            said = f"standard input cannot be read: {error.strerror or error}"
+            raise FileError(Diagnostic("F006", said, hint="check where it comes from")) from None
+        try:
+            return data.decode("utf-8-sig").strip()
         except UnicodeDecodeError:
             raise FileError(
                 Diagnostic("F005", "standard input is not UTF-8 text", hint="an architecture is a text")

@@ -50,7 +50,12 @@ def profile(
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
     profile_: opt.ProfileOption = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_memory: opt.MaxMemory = None,
     max_ops: opt.MaxOps = None,
+    max_depth: opt.MaxDepth = None,
+    max_size: opt.MaxSize = None,
 ) -> None:
     """Print an architecture's parameters, MACs and bytes by operation or by derivation node, and measure it.
 
@@ -59,7 +64,11 @@ def profile(
     """
     from einsyn.evaluate.breakdown import by_node, by_operation
 
-    architecture = opt.architecture_of(space, arch, input_, set_, profile_, opt.limits(max_ops=max_ops))
+    bounds = opt.limits(
+        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
+        max_size=max_size,
+    )  # fmt: skip
+    architecture = opt.architecture_of(space, arch, input_, set_, profile_, bounds)
     record = cost_record(architecture)
     lines = [summary(architecture), ""]
     graph, times = architecture.graph, None

@@ -35,13 +35,18 @@ class StatusLine:
         self._shown = now
         text, record = say()
         if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
-            sys.stderr.flush()
+            OUTPUT.say(f"\r\x1b[K{text}")
         else:
             OUTPUT.message(text, {"progress": record})
 
     def end(self) -> None:
         """Leave the line."""
         if self._live:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            OUTPUT.say("\r\x1b[K")
+
+
+def clock(seconds: float) -> str:
+    """A time as people read it: 1:02, or 2:00:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -43,11 +43,11 @@ def sample(
     with OUTPUT.to(output):
         for architecture in islice(sampler, n):
             OUTPUT.result(architecture.record() if OUTPUT.as_json else {}, architecture.text)
+    if explain_rejections:
+        for line, (code, message, count) in zip(sampler.explanation(), sampler.causes(), strict=False):
+            OUTPUT.message(line, {"code": code, "message": message, "count": count})
     good = sampler.accepted + sampler.repeated
     OUTPUT.message(
         f"acceptance {sampler.acceptance:.4f} ({good} of {good + sampler.rejected} draws)",
         {"acceptance": sampler.acceptance, "accepted": good, "rejected": sampler.rejected},
     )
-    if explain_rejections:
-        for line, (code, message, count) in zip(sampler.explanation(), sampler.causes(), strict=False):
-            OUTPUT.message(line, {"code": code, "message": message, "count": count})

@@ -11,7 +11,7 @@ import typer
 from einsyn.cli import options as opt
 from einsyn.cli.evaluators import Evaluators, ExecutorName
 from einsyn.cli.output import OUTPUT
-from einsyn.cli.progress import StatusLine
+from einsyn.cli.progress import StatusLine, clock
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError, UsageError
 
@@ -233,7 +233,9 @@ def _space(
     taken = input_ if natural is None else [natural]
 
     def with_classes(parameter: str) -> Space:
-        return opt.space_of(space, taken, [*(set_ or ()), f"{parameter}={data.classes}"], profile, bounds)
+        # What is given of it makes way: this is asked of parameters that are given too.
+        others = [text for text in set_ or () if text.partition("=")[0].strip() != parameter]
+        return opt.space_of(space, taken, [*others, f"{parameter}={data.classes}"], profile, bounds)
 
     parameter = class_parameter(loaded, data.classes, with_classes) if data.classes else None
     if parameter is not None and parameter not in opt.pairs("--set", set_):
@@ -304,14 +306,8 @@ class Progress:
         record["failed"] = failed
         parts.append(f"{failed:,} failed")
         if left is not None:
-            parts.append(f"{_clock(left)} left")
+            parts.append(f"{clock(left)} left")
         return ", ".join(parts), record
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 # What comes out.
@@ -326,7 +322,7 @@ def _summarise(run: Run, driver: Driver) -> None:
     again: Again | None = None
     if front:
         files = [run.folder / "best.py", run.folder / "best.onnx"]
-        again = do_again(run, front[0], files)
+        again = do_again(run, front[0], files, trained_only=True)  # nothing would stop a function of the user's here
     found: dict[str, Any] = {
         "run": str(run.folder),
         "space": run.space.name,

@@ -72,7 +72,12 @@ def show(
     input_: opt.InputOption = None,
     set_: opt.SetOption = None,
     profile: opt.ProfileOption = None,
+    max_params: opt.MaxParams = None,
+    max_macs: opt.MaxMacs = None,
+    max_memory: opt.MaxMemory = None,
     max_ops: opt.MaxOps = None,
+    max_depth: opt.MaxDepth = None,
+    max_size: opt.MaxSize = None,
 ) -> None:
     """Show the derivation tree, the typed graph, its rewriting, the text or the torch source of an architecture.
 
@@ -94,7 +99,11 @@ def show(
     if form is not Format.text and what not in (None, *_DRAWN):
         said = f"there is no drawing of `{what.value}`"
         raise UsageError(Diagnostic("U030", said, hint="--as tree or --as ir; without --as a drawing shows both"))
-    architecture = opt.architecture_of(space, arch, input_, set_, profile, opt.limits(max_ops=max_ops))
+    bounds = opt.limits(
+        max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
+        max_size=max_size,
+    )  # fmt: skip
+    architecture = opt.architecture_of(space, arch, input_, set_, profile, bounds)
     if form is not Format.text:
         _draw(architecture, form, what, output)
         return

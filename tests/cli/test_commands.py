@@ -62,8 +62,9 @@ def test_sample_options(einsyn: Command) -> None:
     )  # fmt: skip
     records = done.records()
     assert all(r["params"] <= 20_000 and r["depth"] <= 7 and r["output"] == [["B", 3]] for r in records)
-    causes = [json.loads(line) for line in done.err.splitlines()[1:]]
+    *causes, last = [json.loads(line) for line in done.err.splitlines()]
     assert causes
+    assert set(last) == {"acceptance", "accepted", "rejected"}
     assert all(set(c) == {"code", "message", "count"} for c in causes)
     unique = einsyn("sample", "nasbench201", "--profile", "test", "-n", "200", "--unique").out.splitlines()
     assert len(set(unique)) == 200
@@ -168,6 +169,22 @@ def test_lint_of_the_shipped_spaces(einsyn: Command) -> None:
         done = einsyn("lint", space)
         assert (done.status, done.out) == (0, "")
         assert "no errors" in done.err
+
+
+def test_no_command(einsyn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nothing_declared.py").touch()
+    for arguments in ([], ["--plugin", "nothing_declared"]):
+        done = einsyn(*arguments)
+        assert (done.status, done.out) == (2, "")
+        assert done.err.startswith("Usage: ")
+        assert "enumerate" in done.err
+    done = einsyn("--json")
+    assert (done.status, done.out) == (2, "")
+    (found,) = done.findings()
+    assert found["code"] == "U000"
+    assert found["help"].startswith("Usage: ")
+    assert einsyn("--plugin", "nothing_declared", "--version").status == 0
 
 
 def test_version_and_help(einsyn: Command) -> None:

@@ -33,6 +33,7 @@ ARCHITECTURES = {
     "(linear3;half)": """\
         error[V001]: 3 / 2 leaves a remainder
          at /start[1]  (space.lark:7:8)
+           in the definition at space.lark:10:31
         help: use div(a, b) to round down, or other sizes
         reproduce: einsyn check space.lark '(linear3;half)' --input s:6,d:8
         """,
@@ -51,6 +52,13 @@ ARCHITECTURES = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("space.lark").write_text(SPACE)
+
+
+@pytest.mark.parametrize("text", ARCHITECTURES)
+def test_wrong_architectures_in_json(einsyn: Command, text: str) -> None:
+    (found,) = einsyn("check", "space.lark", text, "--json").findings()
+    _, _, command = dedent(ARCHITECTURES[text]).partition("reproduce: ")
+    assert found["reproduce"] == (command.strip() or None)
 
 
 @pytest.mark.parametrize("text", ARCHITECTURES)

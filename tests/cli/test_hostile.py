@@ -130,10 +130,13 @@ except KeyboardInterrupt:
     pass
 raise AttributeError("a part is not there")
 """)
-    done = subprocess.run(
-        einsyn_process("--plugin", "catches", "spaces"), cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+    for given in (
+        ("--plugin", "catches", "spaces"),
+        ("search", "nasbench201", "--objective", "python:catches:f", "--budget", "2", "-o", "run"),
+    ):
+        done = subprocess.run(einsyn_process(*given), cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+    assert not (tmp_path / "run").exists()
 
 
 def test_control_c_while_it_measures_leaves_no_process(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 OWN = '''
 import einsyn
 
@@ -49,6 +51,27 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert found.stderr.startswith("error[U016]: the plugin `no_such_ops` cannot be imported")
     assert "help: " in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("unknown\n", "NameError: name 'unknown' is not defined"),
+        ("def (\n", "SyntaxError"),
+        ("raise SystemExit(5)\n", "SystemExit: 5"),
+    ],
+)
+def test_a_module_that_fails_is_the_users(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    given = ("search", "nasbench201", "--objective", "python:broken:f", "--budget", "2", "-o", "run")
+    for code, found in (
+        ("U016", einsyn(tmp_path, "--plugin", "broken", "spaces")),
+        ("E006", einsyn(tmp_path, *given)),
+    ):
+        assert found.returncode == 2
+        assert found.stderr.startswith(f"error[{code}]")
+        assert said in found.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_an_operation_lacks_is_said(tmp_path: Path) -> None:

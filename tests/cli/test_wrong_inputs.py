@@ -40,6 +40,12 @@ WRONG = {
     "an .arch line that is not known": (["check", "einspace", "@odd.arch"], 1, "F007"),
     "an ONNX file of others": (["show", "binary.onnx"], 1, "F008"),
     "a missing ONNX file": (["show", "missing.onnx"], 1, "F001"),
+    "a directory as ONNX file": (["show", "folder.onnx"], 1, "F002"),
+    "a name that is too long to write": (["sample", "nasbench201", "-o", "a" * 300], 1, "F009"),
+    "a name that is too long to read": (["sample", "a" * 300 + ".lark"], 1, "F006"),
+    "a name that is too long for a space": (["sample", "a" * 300], 2, "U005"),
+    "a name that is too long for a run": (["report", "a" * 300], 1, "Q002"),
+    "a name that is too long for a new run": (["fuzz", "nasbench201", "-o", "a" * 300], 1, "F009"),
     "a folder that is not there": (["sample", "nasbench201", "-o", "no/such/folder.txt"], 1, "F009"),
     "a directory to write to": (["sample", "nasbench201", "-o", "folder"], 1, "F002"),
     "an impossible opset": (["compile", "nasbench201", CELL, "-o", "net.onnx", "--opset", "3"], 1, "B002"),
@@ -72,6 +78,7 @@ WRONG = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "binary.lark").write_bytes(b"\x80\x00\xff" * 100)
     (tmp_path / "binary.onnx").write_bytes(b"\x80\x00\xff" * 100)
     (tmp_path / "empty.lark").write_text("")
