@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from einsyn.diagnostics import Diagnostic, Span, closest
 from einsyn.elaborate import plan as plans
+from einsyn.elaborate.awaits import check_alternatives
 from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
 from einsyn.elaborate.code import Code
 from einsyn.elaborate.compile import compile_body, compile_expression, head
+from einsyn.elaborate.kinds import Body, Kinds
 from einsyn.elaborate.plan import Plan
 from einsyn.elaborate.scope import Scope
 from einsyn.elaborate.values import Bound, Combinator, Macro
@@ -30,18 +31,6 @@ if TYPE_CHECKING:
 COSTS = ("params", "macs", "memory", "ops", "depth", "size")
 
 
-@dataclass(frozen=True, slots=True)
-class Awaits:
-    """What the value of a rule still needs: between `least` and `most` values (None: any number), then tensors.
-
-    `least` is None where it is not known before something runs.
-    """
-
-    least: int | None
-    most: int | None
-    tensors: int | None
-
-
 class Program:
     """What elaboration needs of a grammar.
 
@@ -58,6 +47,7 @@ class Program:
         self._codes: dict[Definition, Code] = {}
         self._definitions: dict[Code, Definition] = {}
         self._references: dict[Code, set[Code]] = {}
+        self._scopes: dict[Code, Scope] = {}
         self._problems: list[Diagnostic] = []
         prelude = Parser(PRELUDE, "the language").file()[1]
         self._prelude = {d.name: d for d in prelude}
@@ -81,7 +71,7 @@ class Program:
             for r in directives.requires
         ]
         self.plans = [self._plan(p) for p in grammar.productions]
-        self._check_rules()
+        self._problems += check_alternatives(grammar.rules.values(), self.plans, Kinds(self._body))
         if self._problems:
             raise GrammarError(self._problems)
 
@@ -117,6 +107,7 @@ class Program:
                 if key not in scopes:
                     scopes[key] = Scope(self._visible(definition.scope), {})
                 scope = scopes[key]
+            self._scopes[code] = scope
             try:
                 references = compile_body(code, definition, scope)
             except GrammarError as error:
@@ -124,6 +115,11 @@ class Program:
                 references = set[Code]()
             self._references[code] = references
             pending.extend(self._definitions[r] for r in references if r not in self._references)
+
+    def _body(self, code: Code) -> Body | None:
+        """A definition as it was written, and what it refers to."""
+        scope = self._scopes.get(code)
+        return None if scope is None else Body(self._definitions[code], scope, self._references[code])
 
     def _refuse_recursion(self) -> None:
         """Definitions that lead back to themselves would never end."""
@@ -265,67 +261,6 @@ class Program:
             return Plan(production, plans.PRIMITIVE, target)
         return Plan(production, plans.CALL, target)
 
-    # Rules: all alternatives must await the same.
-
-    def _check_rules(self) -> None:
-        known: dict[Rule, Awaits | None] = {}
-        for rule in self.grammar.rules.values():
-            first: tuple[Production, Awaits] | None = None
-            for production in rule.productions:
-                awaits = self._awaits(production, known)
-                if awaits is None:
-                    continue
-                if first is None:
-                    first = (production, awaits)
-                elif not _compatible(first[1], awaits):
-                    self._problem(
-                        "D034",
-                        f"alternatives of `{rule.name}` await different things: `{_name(first[0])}` "
-                        f"{_shown(first[1])}, `{_name(production)}` {_shown(awaits)}",
-                        production.span,
-                        "give all of them the same parameters after their children, even unused ones",
-                    )
-                    break
-
-    def _awaits(self, production: Production, known: dict[Rule, Awaits | None]) -> Awaits | None:
-        # Follow unnamed alternatives with one child down to something named.
-        plan = self.plans[production.index]
-        seen: set[Rule] = set()
-        while plan.kind == plans.CHILD:
-            symbol = plan.production.slots[plan.child]
-            if isinstance(symbol, Terminal) or symbol in seen or not symbol.productions:
-                return None
-            seen.add(symbol)
-            plan = self.plans[symbol.productions[0].index]
-        given = len(plan.production.args)
-        if _splices(plan.production.args):
-            return None
-        if plan.kind == plans.VALUE:
-            return self._awaits_value(plan.target)
-        if plan.kind == plans.SEQUENCE:
-            return Awaits(0, 0, None)
-        target = Macro(plan.code) if plan.code is not None else plan.target
-        if isinstance(target, Macro):
-            code = target.code
-            least = max(0, code.required - given)
-            most = None if code.rest else max(0, len(code.values) - given)
-            if code.tensors is None:
-                return Awaits(least, most, None) if least else None
-            return Awaits(least, most, None if code.tensor_rest else len(code.tensors))
-        if isinstance(target, type) and issubclass(target, Op):
-            variadic = any(a.variadic for a in target.attributes.values())
-            most = None if variadic else len(target.attributes) - given
-            return Awaits(max(0, target.required() - given), most, target.arity)
-        return None
-
-    @staticmethod
-    def _awaits_value(value: object) -> Awaits | None:
-        if isinstance(value, Op):
-            return Awaits(0, 0, value.arity)
-        if isinstance(value, Bound) and value.code.tensors is not None:
-            return Awaits(0, 0, None if value.code.tensor_rest else len(value.code.tensors))
-        return None
-
 
 def _value_of(production: Production) -> Plan:
     """An unnamed alternative with one argument means that argument."""
@@ -341,22 +276,3 @@ def _count(args: tuple[Arg, ...]) -> str:
 
 def _splices(args: tuple[Arg, ...]) -> bool:
     return any(isinstance(a, SpliceArg) for a in args)
-
-
-def _name(production: Production) -> str:
-    return production.alias or production.describe()
-
-
-def _compatible(a: Awaits, b: Awaits) -> bool:
-    if a.tensors is not None and b.tensors is not None and a.tensors != b.tensors:
-        return False
-    if a.least is None or b.least is None:
-        return True
-    return (b.most is None or a.least <= b.most) and (a.most is None or b.least <= a.most)
-
-
-def _shown(awaits: Awaits) -> str:
-    values = f"awaits {awaits.least} value{'' if awaits.least == 1 else 's'}"
-    if awaits.tensors is None:
-        return values
-    return f"{values} and {awaits.tensors} tensor{'' if awaits.tensors == 1 else 's'}"

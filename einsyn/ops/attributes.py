@@ -26,6 +26,8 @@ class Attribute:
     """
 
     kind = "value"
+    # The kinds of values of the language that may do; empty where any may.
+    accepts: frozenset[str] = frozenset()
     variadic = False
 
     def __init__(
@@ -122,6 +124,7 @@ class Integer(Attribute):
     """A whole number."""
 
     kind = "an integer"
+    accepts = frozenset({"an integer"})
 
     def convert(self, value: Any) -> Any:
         return value if _is_int(value) else MISSING
@@ -131,6 +134,7 @@ class Real(Attribute):
     """A finite number; integers widen."""
 
     kind = "a finite number"
+    accepts = frozenset({"an integer", "a number"})
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -142,6 +146,7 @@ class Boolean(Attribute):
     """true or false."""
 
     kind = "true or false"
+    accepts = frozenset({"true or false"})
 
     def convert(self, value: Any) -> Any:
         return value if isinstance(value, bool) else MISSING
@@ -151,6 +156,7 @@ class Text(Attribute):
     """A string."""
 
     kind = "a string"
+    accepts = frozenset({"a string"})
 
     def convert(self, value: Any) -> Any:
         return value if isinstance(value, str) else MISSING
@@ -160,6 +166,7 @@ class Axis(Attribute):
     """An axis: a name, or a position counted from 1 or from -1, of the first input unless `of_first` is false."""
 
     kind = "an axis name or a position"
+    accepts = frozenset({"an integer", "a string"})
 
     def __init__(self, default: object = MISSING, *, of_first: bool = True, **options: Any) -> None:
         super().__init__(default, **options)
@@ -176,6 +183,7 @@ class Axes(Attribute):
     """A list of axes; one axis alone will do."""
 
     kind = "a list of axis names or positions"
+    accepts = frozenset({"an integer", "a string", "a list"})
 
     def convert(self, value: Any) -> Any:
         items = items_of(value, (value,))
@@ -190,12 +198,14 @@ class Extent(Attribute):
     """A size for each spatial axis: one integer for all, or a list of them; some take a word as well."""
 
     kind = "an integer or a list of integers"
+    accepts = frozenset({"an integer", "a list"})
 
     def __init__(self, default: object = MISSING, *, words: tuple[str, ...] = (), **bounds: Any) -> None:
         super().__init__(default, **bounds)
         self.words = words
         if words:
             self.kind = f"{self.kind}, or {' or '.join(shown(w) for w in words)}"
+            self.accepts = self.accepts | {"a string"}
 
     def convert(self, value: Any) -> Any:
         items = items_of(value)
@@ -214,6 +224,7 @@ class Names(Attribute):
     """A list of names."""
 
     kind = "a list of names"
+    accepts = frozenset({"a string", "a list"})
 
     def convert(self, value: Any) -> Any:
         items = items_of(value, (value,))
@@ -224,6 +235,7 @@ class Sizes(Attribute):
     """A list of whole numbers, possibly empty."""
 
     kind = "a list of integers"
+    accepts = frozenset({"an integer", "a list"})
 
     def convert(self, value: Any) -> Any:
         items = items_of(value, (value,))
@@ -234,6 +246,7 @@ class Reals(Attribute):
     """A list of finite numbers, one at least; one alone will do."""
 
     kind = "a list of finite numbers"
+    accepts = frozenset({"an integer", "a number", "a list"})
 
     def convert(self, value: Any) -> Any:
         items = items_of(value, (value,))
@@ -246,6 +259,7 @@ class Init(Attribute):
     """How a learned tensor starts: a number for a constant, or `zeros`, `ones`, `normal STD`, `constant V`."""
 
     kind = 'a number, "zeros", "ones", "normal STD" or "constant V"'
+    accepts = frozenset({"an integer", "a number", "a string"})
 
     def convert(self, value: Any) -> Any:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -268,6 +282,7 @@ class Positions(Attribute):
     """All remaining positional integers: `permute(2, 1)`."""
 
     kind = "integers"
+    accepts = frozenset({"an integer"})
     variadic = True
 
     def convert(self, value: Any) -> Any:

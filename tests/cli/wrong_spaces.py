@@ -80,6 +80,8 @@ SPACES = [
     Wrong("attribute out of range", "D033", 3, 'start: "a" K -> linear\nK: "0"'),
     Wrong("alternatives that await different things", "D034", 4, 'start: f -> once\nf: "a" -> relu | "b" -> two\n'
           "//@ define once(f)(x) = f(x)\n//@ define two(w, n)(x) = x"),
+    Wrong("alternatives that await different kinds", "D034", 4, 'start: f -> eight\nf: "a" -> linear | "b" -> of\n'
+          "//@ define eight(f)(x) = f(8)(x)\n//@ define of(g)(x) = g(x)"),
     Wrong("macros that call each other", "D020", 5, 'start: "a" -> one\n//@ define one()(x) = two(x)\n'
           "//@ define two()(x) = one(x)"),
     Wrong("unbound name", "D010", 4, 'start: "a" -> one\n//@ define one()(x) = relu(y)'),

@@ -226,3 +226,56 @@ f: "a" -> one | "b" -> two
         )
     assert caught.value.code == "D034"
     assert "`one` awaits 1 value and 1 tensor, `two` awaits 2 values and 1 tensor" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("definitions", "said"),
+    [
+        (
+            """//@ define net(f)(x) = f(8)(x)
+//@ define one(w)(x) = linear(w)(x)
+//@ define two(g)(x) = g(x)
+""",
+            "`one` awaits an integer as `w`, `two` awaits an arrow as `g`",
+        ),
+        # Through another definition, by name, and behind what the production gives.
+        (
+            """//@ define net(f)(x) = f([1, 2])(x)
+//@ define one(sizes)(x) = seq([linear(n) for n in sizes])(x)
+//@ define two(w)(x) = wide(bias=w)(x)
+//@ define wide(bias)(x) = linear(8, bias=bias)(x)
+""",
+            "`one` awaits a list as `sizes`, `two` awaits true or false as `w`",
+        ),
+    ],
+)
+def test_alternatives_await_values_of_one_kind(definitions: str, said: str) -> None:
+    with pytest.raises(einsyn.GrammarError) as caught:
+        small_space(f'{SEQUENCE}\nstart: f -> net\nf: "a" -> one | "b" -> two\n{definitions}')
+    assert caught.value.code == "D034"
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        # Whole numbers are numbers; nothing is known of what is not used, used in a branch, or bound again.
+        "two(w)(x) = x * w",
+        "two(w)(x) = leaky_relu(w)(x)",
+        "two(w)(x) = x",
+        'two(w)(x) = if has_axis(x, "q") then w(x) else x',
+        "two(w)(x) { w = relu return w(x) }",
+        "two(w)(x) { for i in [] with y = x { y = w(y) } return y }",
+    ],
+)
+def test_kinds_that_may_go_together(two: str) -> None:
+    space = small_space(
+        f"""{SEQUENCE}
+start: f -> net
+f: "a" -> one | "b" -> two
+//@ define net(f)(x) = f(1)(x)
+//@ define one(w)(x) = linear(w)(x)
+//@ define {two}
+"""
+    )
+    assert space.parse("b").params == 0

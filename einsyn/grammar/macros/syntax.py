@@ -187,3 +187,18 @@ def names_in(syntax: Definition | Block | Expression) -> set[str]:
         elif isinstance(item, tuple):
             pending.extend(cast("tuple[object, ...]", item))  # every node of the syntax is a tuple
     return found
+
+
+def bound_in(syntax: Block | Expression) -> set[str]:
+    """All names that a block or expression binds, in loops and comprehensions as well."""
+    found: set[str] = set()
+    pending: list[object] = [syntax]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Assign | Fold | Comprehension):
+            found.update(item.names)
+        if isinstance(item, Fold):
+            found.update([name for name, _ in item.bindings])
+        if isinstance(item, tuple):
+            pending.extend(cast("tuple[object, ...]", item))
+    return found
