@@ -25,7 +25,7 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.parse_type import TypeSyntax, parse_type
 from einsyn.ir.sizes import Affine, read, solved, substituted
 from einsyn.ir.types import TensorType
-from einsyn.references import References
+from einsyn.references import Given, References
 from einsyn.shipped import grammars_folder, shipped_spaces
 from einsyn.space import Space
 
@@ -61,7 +61,8 @@ def load(
     path, name = find_space(space)
     _check_form(input)
     given_params: dict[str, Scalar | str] = dict(params or {})
-    inputs: dict[str, str] = {_ONLY_INPUT: input} if isinstance(input, str) else dict(input or {})
+    explicit: dict[str, str] = {_ONLY_INPUT: input} if isinstance(input, str) else dict(input or {})
+    inputs = explicit
     grammar = load_grammar(path, search=(grammars_folder(),)) if profile is not None else None
     if grammar is not None and profile is not None:
         profiled: dict[str, str] = {}
@@ -80,6 +81,7 @@ def load(
     loaded = Space(name, str(space), grammar, program, types, output, own, References(path))
     loaded.limits = loaded.bounds(limits)
     loaded.settings = values
+    loaded.given = Given(params or {}, explicit, profile is not None)
     return loaded
 
 

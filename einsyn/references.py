@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from einsyn.architecture import Architecture
+    from einsyn.grammar.model import Scalar
     from einsyn.space import Space
 
 
@@ -32,57 +33,58 @@ class References:
         """Their names, in alphabetical order."""
         return tuple(sorted(p.stem for p in self._folder.glob("*.arch")))
 
-    def load(self, space: Space, name: str, given: Given | None = None) -> Architecture:
+    def load(self, space: Space, name: str) -> Architecture:
         """The architecture of that name, in its space with the parameters and the input that it states.
 
         Args:
-            space: the space as loaded.
+            space: the space as loaded; what was given then wins over the file.
             name: of the reference.
-            given: what wins over the file.
 
         Raises:
             UsageError: U004 there is none of that name.
             FileError: F007 a line of the file is not understood.
         """
-        placed, text = self.text(space, name, given)
-        return placed.parse(text, **(given or Given()).limits)
+        placed, text = self.text(space, name)
+        return placed.parse(text)
 
-    def text(self, space: Space, name: str, given: Given | None = None) -> tuple[Space, str]:
+    def text(self, space: Space, name: str) -> tuple[Space, str]:
         """The text of that name, parsed or not, and the space with what its file states; see `load`."""
         if name not in self.names:
             near = closest(name, self.names)
             hint = f"did you mean ref:{near}?" if near else f"there are {', '.join(self.names) or 'none'}"
             raise UsageError(Diagnostic("U004", f"`{space.name}` has no reference `{name}`", hint=hint))
-        return place_architecture(space, self._file, self._folder / f"{name}.arch", given or Given())
+        return place_architecture(space, self._file, self._folder / f"{name}.arch")
 
 
 class Given(NamedTuple):
-    """What a command line says of an architecture beside its file; it wins over what the file says.
+    """What was said when a space was loaded; it wins over what the file of an architecture says.
 
     Args:
         params: parameters of the space.
         inputs: input types by name, "" for the only one.
-        limits: what the architecture may cost.
         profiled: keep the space's parameters and inputs as a profile set them.
     """
 
-    params: Mapping[str, str] = {}
+    params: Mapping[str, Scalar | str] = {}
     inputs: Mapping[str, str] = {}
-    limits: Mapping[str, int | None] = {}
     profiled: bool = False
 
 
-def place_architecture(space: Space, space_file: Path, path: Path, given: Given) -> tuple[Space, str]:
+def place_architecture(space: Space, space_file: Path, path: Path) -> tuple[Space, str]:
     """The text of an `.arch` file, and the space with the parameters and the input that the file states."""
     text, params, inputs = read_architecture(path)
+    given = space.given
     if (params or inputs) and not given.profiled:
         from einsyn.loading import load
 
-        space = load(
+        placed = load(
             space_file,
             params={**space.params, **params, **given.params},
             input=given.inputs or inputs or {n: str(t) for n, t in space.inputs},
         )
+        # What this file states is not to hide what another one does.
+        placed.given, placed.limits = given, space.limits
+        return placed, text
     return space, text
 
 

@@ -140,7 +140,7 @@ def architecture_of(
 ) -> Architecture:
     """The architecture that a command line names; what it says wins over what a reference file says."""
     placed, text = placed_text(space, arch, input_, set_, profile, bounds)
-    return placed.parse(text, **bounds)
+    return placed.parse(text)
 
 
 def placed_text(
@@ -152,16 +152,15 @@ def placed_text(
     bounds: dict[str, int | None],
 ) -> tuple[Space, str]:
     """The text that a command line names, parsed or not, and the space that it belongs to."""
-    from einsyn.references import Given, place_architecture
+    from einsyn.references import place_architecture
 
     loaded = space_of(space, input_, set_, profile, bounds)
-    given = Given(pairs("--set", set_), inputs(input_), bounds, profile is not None)
     if arch.startswith("ref:"):
-        return loaded.references.text(loaded, arch[4:], given)
+        return loaded.references.text(loaded, arch[4:])
     if arch.startswith("@"):
         from einsyn.loading import find_space
 
-        return place_architecture(loaded, find_space(space)[0], Path(arch[1:]), given)
+        return place_architecture(loaded, find_space(space)[0], Path(arch[1:]))
     return loaded, architecture_text(arch)
 
 
