@@ -16,6 +16,7 @@ from einsyn.elaborate.limits import LIMIT_NAMES, Limits
 from einsyn.elaborate.summaries import Summaries
 from einsyn.errors import InfeasibleError, SamplingError, UsageError
 from einsyn.grammar.analysis import count, count_by_size
+from einsyn.references import Given
 from einsyn.sampling import Sampler
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Space:
         self._summaries: dict[Limits, Summaries] = {}
         # What was given when the space was loaded, for commands that do the same again.
         self.settings: dict[str, Scalar] = {}
+        # The same, apart from what a profile said.
+        self.given = Given()
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {t}" for name, t in self.inputs)
@@ -251,7 +254,10 @@ class Space:
         return self.references.names
 
     def ref(self, name: str) -> Architecture:
-        """A shipped reference architecture, with the parameters and the input that it states."""
+        """A shipped reference architecture, with the parameters and the input that it states.
+
+        Parameters, input and limits that `einsyn.load` was given win over those, and so does a profile.
+        """
         return self.references.load(self, name)
 
     def bounds(self, changes: Mapping[str, object]) -> Limits:

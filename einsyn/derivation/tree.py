@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from einsyn.derivation.text import join, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from einsyn.grammar.model import Production, Terminal
+
+
+# Characters of a text that a derivation shows of itself.
+_SHOWN: Final = 200
 
 
 class Token:
@@ -47,7 +51,17 @@ class Token:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Token) and self.index == other.index and self.symbol is other.symbol
+        if not isinstance(other, Token) or self.index != other.index:
+            return False
+        # Another load of the grammar has a terminal of its own for the same.
+        a, b = self.symbol, other.symbol
+        return a is b or (a.symbol == b.symbol and self.text == other.text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Token, (self.symbol, self.index)
+
+    def __deepcopy__(self, memo: object) -> Token:
+        return self
 
     def __repr__(self) -> str:
         return f"Token({self.symbol.name}, {self.text!r})"
@@ -69,7 +83,8 @@ class Derivation(_Fields):
     """A node of a derivation tree: a production and a child for each of its slots.
 
     Equality, hashing and everything else here work in a loop, whatever the depth; size, depth and the
-    structural hash are stored when a node is made.
+    structural hash are stored when a node is made. Trees of two loads of one grammar, with the same parameters, are
+    equal where their nodes are.
 
     Args:
         production: the alternative taken.
@@ -115,13 +130,22 @@ class Derivation(_Fields):
                 if a != b:
                     return False
                 continue
-            if a._hash != b._hash or a.production is not b.production:
+            if a._hash != b._hash or not _same(a.production, b.production):
                 return False
             pending.extend(zip(a.children, b.children, strict=True))
         return True
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # In text order: one object inside another would be recursion.
+        return tree_of, ([n if isinstance(n, Token) else n.production for n in self.nodes()],)
+
+    def __deepcopy__(self, memo: object) -> Derivation:
+        return self
+
     def __repr__(self) -> str:
-        return f"<Derivation {self.production.rule.name}, size {self.size}>"
+        shown = self.text
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+        return f"<Derivation {self.production.rule.name}, size {self.size}: {shown}>"
 
     def walk(self) -> Iterator[tuple[tuple[int, ...], Derivation | Token]]:
         """Every node with its path, in text order. Paths of deep trees are long: see `nodes`."""
@@ -178,7 +202,7 @@ class Derivation(_Fields):
             node = node.children[index]
         needed = node.symbol if isinstance(node, Token) else node.production.rule
         given = subtree.symbol if isinstance(subtree, Token) else subtree.production.rule
-        if needed is not given:
+        if needed is not given and (needed.symbol, _grammar(node)) != (given.symbol, _grammar(subtree)):
             raise ValueError(f"the slot needs {needed.name}, not {given.name}")
         result: Derivation | Token = subtree
         for parent, index in zip(reversed(above), reversed(indexes), strict=True):
@@ -221,6 +245,29 @@ class Derivation(_Fields):
     def hash(self) -> str:
         """The first 16 hex digits of the SHA-256 of the canonical text; that of the root is the architecture's."""
         return digest(self.text)
+
+
+def _grammar(node: Derivation | Token) -> str | None:
+    return None if isinstance(node, Token) else node.production.rule.grammar
+
+
+def _same(a: Production, b: Production) -> bool:
+    """Whether two productions are one, perhaps of two loads of a grammar."""
+    return a is b or (a.index == b.index and a.rule.grammar == b.rule.grammar)
+
+
+def tree_of(nodes: Sequence[Production | Token]) -> Derivation | Token:
+    """The tree whose nodes these are in text order."""
+    made: list[Derivation | Token] = []
+    for node in reversed(nodes):
+        if isinstance(node, Token):
+            made.append(node)
+            continue
+        count = len(node.slots)
+        children = tuple(made[-count:][::-1]) if count else ()
+        made[len(made) - count :] = [Derivation(node, children)]
+    (found,) = made
+    return found
 
 
 def digest(text: str) -> str:

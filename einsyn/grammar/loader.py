@@ -85,8 +85,10 @@ def load_grammar(
     report_conflicts(tables, report)
     shapes = {t.symbol: terminals.shape(t) for t in used}
     spacing = SpacingBuilder(tables, shapes, ignored, report).build()
+    named = f"{sources.digest} {sorted(values.items())}"
     for rule in rules:
         rule.spacing = spacing
+        rule.grammar = named
     return Grammar(
         file=str(main),
         source=text,

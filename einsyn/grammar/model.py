@@ -128,7 +128,7 @@ class Rule:
 
     `drawable` holds the productions of non-zero probability and `cumulative` their cumulative
     probabilities as floats, the last exactly 1.0. `splices` marks rules whose name starts with `_`. `spacing` is how
-    the grammar joins tokens, once it is loaded.
+    the grammar joins tokens, `grammar` names its text and parameters, once it is loaded.
     """
 
     name: str
@@ -139,6 +139,7 @@ class Rule:
     cumulative: tuple[float, ...] = ()
     splices: bool = False
     spacing: Spacing | None = None
+    grammar: str = ""
 
     def __repr__(self) -> str:
         return f"<Rule {self.name}>"

@@ -11,7 +11,7 @@ from weakref import ref
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import TreeChooser, weights_of
 from einsyn.derivation.text import read
-from einsyn.derivation.tree import Derivation, Token
+from einsyn.derivation.tree import Derivation, Token, tree_of
 from einsyn.elaborate.viability import Viability
 from einsyn.grammar.model import Production, Rule
 
@@ -249,21 +249,7 @@ class Room:
             drawn.append(production)
             if production.slots:
                 pending += [(slot, depth - 1) for slot in reversed(production.slots)]
-        found = _built(drawn)
+        found = tree_of(drawn)
         if isinstance(found, Derivation):
             self.size -= found.size
         return found
-
-
-def _built(drawn: list[Token | Production]) -> Node:
-    """The tree of productions and tokens in text order."""
-    made: list[Node] = []
-    for item in reversed(drawn):
-        if isinstance(item, Token):
-            made.append(item)
-            continue
-        count = len(item.slots)
-        children = tuple(made[-count:][::-1]) if count else ()
-        made[len(made) - count :] = [Derivation(item, children)]
-    (found,) = made
-    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from fractions import Fraction
 
 import pytest
@@ -38,7 +40,7 @@ def test_shape_of_a_tree(tree: Derivation) -> None:
     assert [child.production.name for child in tree.children if isinstance(child, Derivation)] == ["relu", "seq"]
     assert tree.size == 5
     assert tree.depth == 3
-    assert repr(tree) == "<Derivation start, size 5>"
+    assert repr(tree) == "<Derivation start, size 5: (relu;(linear16;linear8))>"
     token = tree.at((1, 0, 0))
     assert isinstance(token, Token)
     assert (token.text, token.value, repr(token)) == ("16", 16, "Token(WIDTH, '16')")
@@ -81,10 +83,6 @@ def test_equality_is_structural(space: Space, tree: Derivation) -> None:
     assert len({tree, again, *trees}) == 5
     assert tree != "(relu;(linear16;linear8))"
     assert tree.at((1, 0, 0)) != tree.at((1, 1, 0))
-
-
-def test_trees_of_different_loads_differ(tree: Derivation) -> None:
-    assert small_space(TEXT).derivation("(relu;(linear16;linear8))") != tree
 
 
 def test_replace_gives_a_new_tree(space: Space, tree: Derivation) -> None:
@@ -137,3 +135,37 @@ def test_digest_is_that_of_the_text(space: Space, tree: Derivation) -> None:
     digest = hashlib.sha256(b"(relu;(linear16;linear8))").hexdigest()[:16]
     assert tree.hash == digest
     assert space.check(tree).hash == digest
+
+
+def test_trees_of_two_loads_are_equal(space: Space, tree: Derivation) -> None:
+    again = small_space(TEXT)
+    other = again.derivation(tree.text)
+    assert other == tree
+    assert hash(other) == hash(tree)
+    assert other.at((1, 0, 0)) == tree.at((1, 0, 0))
+    assert other.at((1, 0, 0)) != tree.at((1, 1, 0))
+    assert again.check(tree).hash == space.check(other).hash
+    assert again.derivation("(relu;relu)").replace((1,), tree) == space.derivation(f"(relu;{tree.text})")
+    assert small_space(TEXT.replace("1/4", "1/8")).derivation(tree.text) != tree
+
+
+def test_with_other_parameters_they_are_not() -> None:
+    text = f'//@ param w 1\n{SEQUENCE}\nstart: "r" -> relu //@ w w\n     | "t" -> tanh //@ w 1'
+    assert small_space(text).derivation("r") == small_space(text).derivation("r")
+    assert small_space(text).derivation("r") != small_space(text, params={"w": 3}).derivation("r")
+
+
+def test_copied_and_pickled(space: Space, tree: Derivation) -> None:
+    assert copy.deepcopy(tree) is tree
+    restored = pickle.loads(pickle.dumps(tree))
+    assert restored == tree
+    assert (restored.text, restored.log_prob) == (tree.text, tree.log_prob)
+    assert space.check(restored).params == space.check(tree).params
+
+
+def test_a_deep_tree_is_pickled(space: Space) -> None:
+    text = "relu"
+    for _ in range(3_000):
+        text = f"({text};relu)"
+    deep = space.derivation(text)
+    assert pickle.loads(pickle.dumps(deep)) == deep
