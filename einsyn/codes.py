@@ -84,7 +84,7 @@ ANALYSIS_CODES: Final[dict[str, str]] = {
     "D064": "a parameter hides a definition or primitive (note)",
     "G120": "recursion that grows without end (warning)",
     "G121": "no weights of the recursive rules give the wanted expected size",
-    "G122": "an alternative that is in no architecture (warning), or in none that was seen (note)",
+    "G122": "an alternative or a value that is in no architecture (warning), or in none that was seen (note)",
 }
 
 SAMPLING_CODES: Final[dict[str, str]] = {

@@ -1,29 +1,30 @@
-"""Alternatives that are in no architecture for the declared input.
+"""Alternatives and values of terminals that are in no architecture for the declared input.
 
 Where a space has at most as many derivations as may be looked at, all are: then it is proven. Elsewhere draws are
-looked at, and for an alternative that none of the good ones has, more draws are led to it. That proves nothing, and
-the note says how many draws there were.
+looked at, and for what none of the good ones has, more draws are led to it. That proves nothing, and the note says how
+many draws there were.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from einsyn.analysis.branching import rules_of
 from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
 from einsyn.derivation.enumerate import derivations
 from einsyn.diagnostics import Diagnostic
 from einsyn.grammar.analysis import min_sizes, reachable_rules
-from einsyn.grammar.model import Rule
+from einsyn.grammar.model import Production, Rule, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from einsyn.derivation.choice import Choice
+    from einsyn.diagnostics import Span
     from einsyn.elaborate.elaborate import Elaboration
-    from einsyn.grammar.model import Grammar, Production, Terminal
+    from einsyn.grammar.model import Grammar
     from einsyn.ir.types import TensorType
     from einsyn.space import Space
 
@@ -34,10 +35,33 @@ _CHOSEN: Final = 400
 # Larger draws say little about one alternative and cost much; they are left out, neither good nor bad.
 _LARGEST: Final = 200
 _LEADING: Final = 0.8
+# Values of a terminal that are looked at one by one; of many more each is a number like the next.
+_VALUES: Final = 64
+
+
+class Value(NamedTuple):
+    """One of several texts of a terminal that can be drawn."""
+
+    terminal: Terminal
+    number: int
+
+    @property
+    def span(self) -> Span:
+        """The terminal's."""
+        return self.terminal.span
+
+    def __str__(self) -> str:
+        return f'{self.terminal.name}: "{self.terminal.domain.text(self.number)}"'
+
+
+# What may turn out to be in no architecture.
+_Subject = Production | Value
 
 
 def never_typed(space: Space, draws: int, seed: int) -> list[Diagnostic]:
-    """A warning for every alternative that is proven to be in no architecture, a note for one that none was seen with.
+    """A warning for all that is proven to be in no architecture, a note for what none was seen with.
+
+    Asked for are alternatives, and values of terminals where some other value of the terminal is in an architecture.
 
     Args:
         space: a loaded space; its limits hold.
@@ -50,7 +74,7 @@ def never_typed(space: Space, draws: int, seed: int) -> list[Diagnostic]:
     if space.count() <= draws:
         for derivation in derivations(space.grammar):
             seen.add(space.elaborate(TreeChooser(derivation)))
-        return [seen.finding(p, proven=True) for p in asked if p not in seen.good]
+        return [seen.finding(each, proven=True) for each in (*asked, *seen.values(asked)) if each not in seen.good]
     random = Random(seed)
     own = space.limits.max_size
     bounds = space.limits if own is not None and own <= _LARGEST else space.limits.merged({"max_size": _LARGEST})
@@ -60,78 +84,101 @@ def never_typed(space: Space, draws: int, seed: int) -> list[Diagnostic]:
         if bounds is space.limits or outcome.cause is None or outcome.cause.code != "L006":
             seen.add(outcome)
 
-    for _ in range(draws):
-        look(RandomChooser(random), seen)
-    found: list[Diagnostic] = []
-    for production in asked:
-        if production in seen.good:
-            continue
+    def led_to(subject: _Subject, ways: Sequence[Production]) -> _Seen:
         # What other draws say of it may rest on where they were led.
         led = _Seen()
         for _ in range(_LED):
-            look(_Led(space.grammar, production, random), led)
-            if production in led.good or led.suffices(production):
+            look(_Led(space.grammar, random.choice(ways), subject, random), led)
+            if subject in led.good or led.suffices(subject):
                 break
+        return led
+
+    for _ in range(draws):
+        look(RandomChooser(random), seen)
+    found: list[Diagnostic] = []
+
+    def ask(subject: _Subject, ways: Sequence[Production]) -> None:
+        led = led_to(subject, ways)
         seen.good |= led.good
-        if production not in seen.good and (led.suffices(production) or led.tried[production] >= _CHOSEN):
-            found.append(led.finding(production, proven=False))
+        if subject not in seen.good and (led.suffices(subject) or led.tried[subject] >= _CHOSEN):
+            found.append(led.finding(subject, proven=False))
+
+    for production in asked:
+        if production not in seen.good:
+            ask(production, [production])
+    for value in seen.values(asked):
+        if value not in seen.good:
+            ask(value, [p for p in asked if p in seen.good and value.terminal in p.slots])
     return found
 
 
 class _Seen:
-    """Which alternatives were chosen, which in architectures, and why the others were not."""
+    """Which alternatives and values were chosen, which in architectures, and why the others were not."""
 
     def __init__(self) -> None:
-        self.good: set[Production] = set()
-        self.tried: Counter[Production] = Counter()
-        self.failed_there: Counter[Production] = Counter()
-        self.causes: dict[Production, Counter[str]] = defaultdict(Counter)
+        self.good: set[_Subject] = set()
+        self.tried: Counter[_Subject] = Counter()
+        self.failed_there: Counter[_Subject] = Counter()
+        self.causes: dict[_Subject, Counter[str]] = defaultdict(Counter)
+
+    def values(self, asked: Iterable[Production]) -> list[Value]:
+        """The values to ask about: of terminals that stand in an alternative of some architecture."""
+        terminals = dict.fromkeys([s for p in asked if p in self.good for s in p.slots if isinstance(s, Terminal)])
+        return [Value(t, i) for t in terminals if 1 < t.domain.drawable <= _VALUES for i in t.domain.drawn]
 
     def add(self, outcome: Elaboration) -> None:
-        used = set(_productions(outcome.root))
+        used = set(_subjects(outcome.root))
         origin = outcome.cause.origin if outcome.cause is not None else None
         if origin is not None and origin.production is not None:
-            self.failed_there[origin.production] += 1
+            there = [origin.production, *[_value(child) for child in origin.children if child.index >= 0]]
+            self.failed_there.update(there)
         if outcome.cause is None:
             self.good |= used
-        for production in used:
-            self.tried[production] += 1
+        for each in used:
+            self.tried[each] += 1
             if outcome.cause is not None:
-                self.causes[production][f"{outcome.cause.code}: {outcome.cause.message}"] += 1
+                self.causes[each][f"{outcome.cause.code}: {outcome.cause.message}"] += 1
         if outcome.cause is not None:
             outcome.root.dismantle()
 
-    def suffices(self, production: Production) -> bool:
-        """Whether enough draws failed at an alternative, and most that chose it did not fail elsewhere."""
-        there = self.failed_there[production]
-        return there >= _FAILED_THERE and 5 * there > 4 * self.tried[production]
+    def suffices(self, subject: _Subject) -> bool:
+        """Whether enough draws failed at it, and most that chose it did not fail elsewhere."""
+        there = self.failed_there[subject]
+        return there >= _FAILED_THERE and 5 * there > 4 * self.tried[subject]
 
-    def finding(self, production: Production, *, proven: bool) -> Diagnostic:
-        tried = self.tried[production]
+    def finding(self, subject: _Subject, *, proven: bool) -> Diagnostic:
+        tried = self.tried[subject]
         if not proven:
             message = f"is in no architecture that was seen: {tried} draws that chose it failed"
         elif tried:
             message = f"is in no architecture: all {tried} derivations that choose it fail"
         else:
             message = "is in no architecture: every derivation fails before it is chosen"
-        common = self.causes[production].most_common(1)
+        common = self.causes[subject].most_common(1)
+        named = subject if isinstance(subject, Value) else f"{subject.rule.name}: {subject.describe()}"
         return Diagnostic(
             "G122",
-            f"`{production.rule.name}: {production.describe()}` {message}",
-            production.span,
+            f"`{named}` {message}",
+            subject.span,
             evidence=tuple([f"{count} times {cause}" for cause, count in common]),
             hint=f"mostly {common[0][0]}" if common else "see what fails before it, with --explain-rejections",
             severity="warning" if proven else "note",
         )
 
 
-def _productions(root: Choice) -> Iterator[Production]:
+def _subjects(root: Choice) -> Iterator[_Subject]:
     pending = [root]
     while pending:
         choice = pending.pop()
         if choice.production is not None:
             yield choice.production
             pending += choice.children
+        elif choice.index >= 0:
+            yield _value(choice)
+
+
+def _value(choice: Choice) -> Value:
+    return Value(choice.symbol, choice.index)
 
 
 class _Led(Chooser):
@@ -142,11 +189,13 @@ class _Led(Chooser):
     Args:
         grammar: the grammar.
         production: the alternative.
+        subject: the same, or a value that is drawn there.
         random: where randomness comes from.
     """
 
-    def __init__(self, grammar: Grammar, production: Production, random: Random) -> None:
+    def __init__(self, grammar: Grammar, production: Production, subject: _Subject, random: Random) -> None:
         self._production = production
+        self._value = subject if isinstance(subject, Value) else None
         self._random = random
         self._drawn = RandomChooser(random)
         self._found = False
@@ -154,6 +203,8 @@ class _Led(Chooser):
         self._sizes = min_sizes(grammar)
 
     def choose(self, rule: Rule | Terminal, types: tuple[TensorType, ...] | None, path: Choice) -> Production | int:
+        if self._value is not None and rule is self._value.terminal and self._found:
+            return self._value.number
         if isinstance(rule, Rule) and self._random.random() < _LEADING:
             if not self._found and rule is self._production.rule:
                 self._found = True

@@ -129,6 +129,45 @@ def test_a_rare_alternative_is_no_finding() -> None:
     assert findings(text, 50) == []
 
 
+# Values of terminals that never type-check.
+
+VALUES = (
+    SEQUENCE
+    + """
+//@ output f32[B, s:6, d:9]
+start: "a" W -> linear
+W: "8" | "9" | "16"
+"""
+)
+
+
+def test_a_proven_value() -> None:
+    found = lint(small_space(VALUES), 300)
+    assert [(d.code, d.severity, d.message) for d in found] == [
+        ("G122", "warning", f'`W: "{n}"` is in no architecture: all 1 derivations that choose it fail') for n in (8, 16)
+    ]
+    assert {d.span.line for d in found if d.span} == {6}
+    # Where no value does, it is the alternative that is told.
+    (all_of_it,) = lint(small_space(VALUES.replace('"9"', '"10"')), 300)
+    assert all_of_it.message.startswith("`start: ")
+
+
+def test_a_value_of_an_infinite_space() -> None:
+    text = (
+        SEQUENCE
+        + 'start: "(" start ";" start ")" -> seq //@ p 0.3\n | "v" W -> wide\nW: "16" | "032"\n'
+        + "//@ define wide(w)(x) = linear(w)(x)\n"
+    )
+    (found,) = lint(small_space(text), 300)
+    assert (found.code, found.severity) == ("G122", "note")
+    assert '`W: "032"` is in no architecture that was seen' in found.message
+    assert found.hint == 'mostly T004: width of `linear` must be an integer, not "032"'
+
+
+def test_numbers_without_end_are_not_asked_for() -> None:
+    assert findings(f'{SEQUENCE}start: "a" W -> linear\nW: /[0-9]+/ //@ int 1..1000000\n', 5) == []
+
+
 @pytest.mark.parametrize("name", ["einspace", "nasbench201"])
 def test_shipped_spaces_are_clean(name: str) -> None:
     assert name in shipped_spaces()
