@@ -49,7 +49,7 @@ class Kind:
         label: what it is, apart from its inputs and weights; equal labels are the same.
         passed: for each output the input that it is, where it only hands inputs on.
         join: the operation that joins its inputs, if order and nesting do not matter.
-        keeps: for each input of a join, whether the result is that input where there is no other.
+        keeps: for each input, whether the result has its shape, so that it can be that input where the others are void.
         outputs: how many.
         zeros: for each output, the label of a zero in its place.
         number: of the label.
@@ -84,6 +84,11 @@ class Kind:
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         """Whether all outputs are zero where those inputs are that `zeros` marks."""
         return self._op.is_zero(zeros) if True in zeros else self._without
+
+    def remains(self, zeros: tuple[bool, ...]) -> int | None:
+        """The input that is the result where those inputs are zero that `zeros` marks."""
+        left = self._op.remains(zeros) if True in zeros else None
+        return left if left is not None and self.keeps[left] else None
 
 
 _kept_kind = lru_cache(_KINDS)(Kind)
@@ -155,7 +160,8 @@ class Terms:
                 return (node,)
             if kind.join is not None and len(parts) > 1:
                 return (self._join(kind, parts),)
-        if kind.is_zero(tuple([n in zeros for n in parts])):
+        void = tuple([n in zeros for n in parts])
+        if kind.is_zero(void):
             made = [self._node(label, ()) for label in kind.zeros]
             zeros.update(made)
             return made
@@ -164,6 +170,9 @@ class Terms:
             if len(left) == 1 and kind.keeps[left[0]]:
                 return (parts[left[0]],)
             return (self._join(kind, tuple([parts[i] for i in left])),)
+        kept = kind.remains(void)
+        if kept is not None:
+            return (parts[kept],)
         node = self._node(kind.label, parts, owner)
         return [node, *[self._node(digest("result", k), (node,)) for k in range(1, kind.outputs)]]
 

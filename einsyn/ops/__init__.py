@@ -21,6 +21,7 @@ from einsyn.ops import (
     routing,
     scalars,
     scan,
+    shuffling,
     structure,
     weight,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "routing",
     "scalars",
     "scan",
+    "shuffling",
     "structure",
     "weight",
 ]

@@ -194,6 +194,9 @@ class Minus(Broadcast, name="minus"):
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return all(zeros)
 
+    def remains(self, zeros: tuple[bool, ...]) -> int | None:
+        return 0 if zeros[1] else None
+
 
 class Times(Broadcast, name="times"):
     """`a * b` with sizes of 1 and a missing batch axis broadcast; what `*` means on tensors.
@@ -246,8 +249,12 @@ class Minimum(Broadcast, name="minimum"):
     """
 
     laws = Law.HOMOGENEOUS | Law.KEEPS_SIGN
+    joins = "minimum"
     source = "torch.minimum({a}, {b})"
     node = "Min"
+
+    def is_zero(self, zeros: tuple[bool, ...]) -> bool:
+        return all(zeros)
 
 
 class Mix(Op, name="convex_mix"):

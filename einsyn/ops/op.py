@@ -79,7 +79,8 @@ class Op(Lawful):
         aliases: the outputs are the inputs or views of them, so they take no memory of their own.
         open_names: `configure` takes named values beside the attributes.
         functions: Python functions that the torch form calls, by name; a torch file defines those that it uses.
-        joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`), if it is one.
+        joins: the associative and commutative operation that it is (`sum`, `product`, `maximum`,
+            `minimum`), if it is one.
         overwritable: backward does not need what it computes, so that whoever alone uses that may overwrite it.
         repeatable: without weights, the same inputs give the same outputs however often; not so what draws at random.
         laws: what holds of its function, as `einsyn.ops.laws` names it.
@@ -333,6 +334,10 @@ class Op(Lawful):
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         """Whether all outputs are zero, whatever the weights, where those inputs are that `zeros` marks."""
         return False
+
+    def remains(self, zeros: tuple[bool, ...]) -> int | None:
+        """The input that the only output is where those inputs are zero that `zeros` marks and nothing broadcasts."""
+        return None
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """A Python expression for the outputs, or a tuple of names for outputs that are inputs."""

@@ -71,6 +71,10 @@ class Pool(Op):
     def is_zero(self, zeros: tuple[bool, ...]) -> bool:
         return zeros[0]
 
+    def passes(self, *types: TensorType) -> tuple[int, ...] | None:
+        kernel, stride, padding = self._windows(types[0].rank - 1)
+        return (0,) if {*kernel, *stride} == {1} and not any(padding) else None
+
     def _windows(self, count: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (
             per_axis(self, "kernel", self.kernel, count),
@@ -131,7 +135,8 @@ class MaxPool(Pool, name="max_pool"):
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """Both ranks, defaults and pairs."""
+        """Both ranks, defaults and pairs, windows of one place."""
+        yield cls.configure(1), (IMAGE,)
         yield cls.configure(2), (IMAGE,)
         yield cls.configure((3, 2), (2, 1), (1, 0)), (IMAGE,)
         yield cls.configure(3, 2, 1), (SIGNAL,)
@@ -174,7 +179,8 @@ class AvgPool(Pool, name="avg_pool"):
 
     @classmethod
     def examples(cls) -> Iterable[tuple[Op, tuple[TensorType, ...]]]:
-        """Both ranks, both ways to count the border."""
+        """Both ranks, both ways to count the border, windows of one place."""
+        yield cls.configure(1), (IMAGE,)
         yield cls.configure(2), (IMAGE,)
         yield cls.configure((3, 2), (2, 1), (1, 0)), (IMAGE,)
         yield cls.configure(3, 1, 1, False), (IMAGE,)

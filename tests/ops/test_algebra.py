@@ -46,6 +46,9 @@ def inputs_of(example: Example) -> list[torch.Tensor]:
 
 PASSING = [e for e in EXAMPLES if e[0].passes(*e[1]) is not None]
 JOINING = [e for e in EXAMPLES if e[0].joins is not None and len(e[1]) > 1]
+REMAINING = [
+    e for e in EXAMPLES if any(e[0].remains(z) is not None for z in product((False, True), repeat=min(len(e[1]), 4)))
+]
 VANISHING = [e for e in EXAMPLES if e[0].is_zero((True,) * len(e[1]))]
 
 
@@ -92,8 +95,21 @@ def test_zeros_give_zeros(example: Example) -> None:
             assert all(not result.any() for result in run(example, inputs)), zeros
 
 
+@pytest.mark.parametrize("example", REMAINING, ids=ids)
+def test_what_remains_beside_zeros_is_unchanged(example: Example) -> None:
+    op, types = example
+    for zeros in product((False, True), repeat=len(types)):
+        left = op.remains(zeros)
+        if left is None or types[left].sizes != op.signature(types).outputs[0].sizes:
+            continue
+        inputs = [torch.zeros_like(x) if z else x for x, z in zip(inputs_of(example), zeros, strict=True)]
+        (result,) = run(example, inputs)
+        assert torch.equal(result, inputs[left])
+
+
 def test_there_is_something_of_each_kind() -> None:
-    assert {e[0].name for e in PASSING} >= {"identity", "clone", "add", "group", "permute"}
-    assert {e[0].name for e in JOINING} >= {"add", "multiply", "plus", "times", "maximum"}
+    assert {e[0].name for e in PASSING} >= {"identity", "clone", "add", "group", "permute", "pad", "max_pool"}
+    assert {e[0].name for e in JOINING} >= {"add", "multiply", "plus", "times", "maximum", "minimum"}
+    assert {e[0].name for e in REMAINING} == {"minus"}
     assert {e[0].name for e in VANISHING} >= {"zero", "conv", "linear", "relu", "avg_pool", "dot_product"}
     assert not any(e[0].name in ("batch_norm", "sigmoid", "softmax") for e in VANISHING)
