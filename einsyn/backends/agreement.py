@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 TOLERANCE: Final = 1e-4
+# Of narrow floats so many roundings, each half of the distance from 1 to the next number.
+_ROUNDINGS: Final = 16
 
 # What differs: nothing, the shape, where elements are not finite (or which infinity they are), finite elements.
 Difference = Literal["", "shape", "pattern", "values"]
@@ -20,7 +22,8 @@ class Agreement:
 
     Args:
         differs: "" where they agree: equal shapes, the same elements not finite and in the same way, and
-            `max|a - b| <= 1e-4 * max(1, max|b|)` over the finite ones, b being the reference.
+            `max|a - b| <= 1e-4 * max(1, max|b|)` over the finite ones, b being the reference; of f16, which has no
+            digits for that, sixteen roundings (0.008) in place of 1e-4.
         gap: the largest `|a - b|` over elements that are finite in both; infinite for different shapes.
         magnitude: the largest finite `|b|`.
         finite: whether every element of the reference is finite.
@@ -32,9 +35,15 @@ class Agreement:
     finite: bool
 
 
-def tolerated(gap: float, magnitude: float) -> bool:
-    """Whether a largest difference is within the tolerance for a reference of a largest magnitude."""
-    return gap <= TOLERANCE * max(1.0, magnitude)
+def tolerated(gap: float, magnitude: float, rounding: float = 0.0) -> bool:
+    """Whether a largest difference is within the tolerance for a reference of a largest magnitude.
+
+    Args:
+        gap: that difference.
+        magnitude: that magnitude.
+        rounding: the largest relative error of rounding to the reference's dtype.
+    """
+    return gap <= max(TOLERANCE, _ROUNDINGS * rounding) * max(1.0, magnitude)
 
 
 def agreement(reference: np.ndarray[Any, Any], result: np.ndarray[Any, Any]) -> Agreement:
@@ -53,4 +62,5 @@ def agreement(reference: np.ndarray[Any, Any], result: np.ndarray[Any, Any]) -> 
     gap = float(np.abs(gaps).max(initial=0.0))
     if not np.array_equal(reference[~both], result[~both], equal_nan=True):
         return Agreement("pattern", gap, magnitude, finite)
-    return Agreement("" if tolerated(gap, magnitude) else "values", gap, magnitude, finite)
+    rounding = float(np.finfo(reference.dtype).eps) / 2 if reference.dtype.kind == "f" else 0.0
+    return Agreement("" if tolerated(gap, magnitude, rounding) else "values", gap, magnitude, finite)

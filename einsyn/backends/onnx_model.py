@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from einsyn.backends.onnx_file import save_onnx
+from einsyn.backends.onnx_file import LARGEST_INSIDE, save_onnx, weight_bytes
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
 from einsyn.ir.graph import id_limits
@@ -43,6 +43,8 @@ DEFAULT_OPSET: Final = 20
 NEWEST_OPSET: Final = 26
 # The newest file format that onnxruntime 1.31 loads.
 _NEWEST_IR: Final = 13
+# Every operation takes these where its own type rule does.
+_EVERYWHERE: Final = frozenset({"f32", "i64", "i32", "bool"})
 
 
 def build_onnx(
@@ -68,7 +70,8 @@ def build_onnx(
         fold: whether what depends on no input is worked out, so that weights need not be stored under their keys.
 
     Raises:
-        BackendError: B001 onnx is not installed, B002 the opset is out of range, B008 a weight is missing.
+        BackendError: B001 onnx is not installed, B002 the opset is out of range, B008 a weight is missing, B009 the
+            opset lacks an operation for the graph's dtypes.
     """
     onnx = import_onnx()
     newest = min(NEWEST_OPSET, onnx.defs.onnx_opset_version())
@@ -103,7 +106,40 @@ def build_onnx(
 
         fold_constants(model)
     onnx.helper.set_model_props(model, {**(metadata or {}), **_id_limits(graph), **_least_sizes(graph)})
+    if not {t.dtype for t in graph.types} <= _EVERYWHERE:
+        _refuse_dtypes(model, opset, newest)
     return model
+
+
+def _refuse_dtypes(model: ModelProto, opset: int, newest: int) -> None:
+    """Raise B009 where the opset does not have what the model does with its dtypes."""
+    said = _wrong_types(model)
+    if said is None:
+        return
+    later = type(model)()
+    later.CopyFrom(model)
+    for version in range(opset + 1, newest + 1):
+        later.opset_import[0].version = version
+        if _wrong_types(later) is None:
+            hint = f"--opset {version}, which not every runtime can run"
+            break
+    else:
+        hint = "give the input another dtype, f32[...]"
+    raise BackendError(
+        Diagnostic("B009", f"opset {opset} lacks an operation for these dtypes", evidence=said, hint=hint)
+    )
+
+
+def _wrong_types(model: ModelProto) -> tuple[str, ...] | None:
+    """What onnx says of types that its operations do not take; None where there are none, or it cannot be asked."""
+    onnx = import_onnx()
+    if weight_bytes(model) > LARGEST_INSIDE:
+        return None
+    try:
+        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except onnx.shape_inference.InferenceError as error:
+        return tuple(str(error).strip().splitlines()[:4])
+    return None
 
 
 def _id_limits(graph: Graph) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +35,7 @@ class Verification:
     """The outcome of running one net in torch and in onnxruntime.
 
     Args:
-        verified: every output agreed: `max|a - b| <= 1e-4 * max(1, max|b|)`, b being torch's.
+        verified: every output agreed: `max|a - b| <= 1e-4 * max(1, max|b|)`, b being torch's; see `Agreement` for f16.
         unstable: torch's own output was not finite, so that there is nothing to agree with.
         difference: the largest `|a - b|`.
         magnitude: the largest `|b|`.
@@ -60,6 +61,7 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
     Raises:
         BackendError: B001 a package is missing, B007 onnxruntime cannot load or run the model.
     """
+    _refuse_bf16(model)
     session = open_session(model)
     training = module.training
     module.eval()
@@ -79,6 +81,16 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
     finally:
         module.train(training)
     return Verification(verified and not unstable, unstable, difference, magnitude, batches)
+
+
+def _refuse_bf16(model: ModelProto) -> None:
+    """Raise B007: onnxruntime has hardly a kernel of bf16 for the processor, and numpy has no such numbers."""
+    from onnx import TensorProto
+
+    given = [*model.graph.input, *model.graph.output]
+    if any(each.type.tensor_type.elem_type == TensorProto.BFLOAT16 for each in given):
+        hint = "verify the same architecture with an f32 input"
+        raise BackendError(Diagnostic("B007", "onnxruntime does not run bf16 on a processor", hint=hint))
 
 
 def torch_outputs(module: Callable[..., Any], inputs: Mapping[str, np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
@@ -210,6 +222,11 @@ def _outputs(session: Any, inputs: dict[str, np.ndarray[Any, Any]]) -> list[np.n
         return run_session(session, inputs)
 
 
+def _lacks_kernel(error: Exception) -> bool:
+    raised: Any = import_module("onnxruntime.capi.onnxruntime_pybind11_state")  # its errors are nowhere else
+    return isinstance(error, raised.NotImplemented)
+
+
 @contextmanager
 def _refusing(what: str) -> Generator[None]:
     """Turn what onnxruntime raises into a diagnostic."""
@@ -220,5 +237,7 @@ def _refusing(what: str) -> Generator[None]:
     except Exception as error:  # onnxruntime's errors have no base class of their own
         said = tuple(str(error).strip().splitlines()[:4])
         hint = "an older opset may help, or a newer onnxruntime"
+        if _lacks_kernel(error):
+            hint = "it has no kernel for these dtypes; verify the same architecture with an f32 input"
         found = Diagnostic("B007", f"onnxruntime cannot {what} the model", evidence=said, hint=hint)
         raise BackendError(found) from error

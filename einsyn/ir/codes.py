@@ -62,5 +62,6 @@ BACKEND_CODES: Final[dict[str, str]] = {
     "B007": "onnxruntime cannot load or run the model",
     "B008": "a parameter is missing from the state dict or has another shape",
     "B010": "torch and onnxruntime give different outputs",
+    "B009": "the opset lacks an operation for the dtypes of the network",
     "B011": "an ONNX file does not say which architecture it is",
 }

@@ -8,8 +8,9 @@ import pytest
 import torch
 from small_graphs import Builder, single
 from small_nets import classifier
+from small_spaces import net
 
-from einsyn.backends.onnx_model import build_onnx
+from einsyn.backends.onnx_model import DEFAULT_OPSET, build_onnx
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import write_source
 from einsyn.backends.verify import check_onnx, verify
@@ -112,3 +113,42 @@ def test_models_that_do_not_load_are_explained() -> None:
     with pytest.raises(BackendError) as caught:
         verify(module, model)
     assert caught.value.code == "B007"
+
+
+# Dtypes other than f32.
+
+
+def half(dtype: str, opset: int = DEFAULT_OPSET) -> tuple[torch.nn.Module, onnx.ModelProto]:
+    body = "define net()(x) = add(batch_norm(conv(4, 3, padding=1)(x)), batch_norm(x))"
+    architecture = net(body, head=f"//@ input x {dtype}[B, c:4, h:6, w:7]\n")
+    return architecture.module(), architecture.onnx(opset=opset)
+
+
+def test_an_opset_without_the_dtype_is_not_written() -> None:
+    with pytest.raises(BackendError) as caught:
+        half("bf16")
+    (found,) = caught.value.diagnostics
+    assert found.code == "B009"
+    assert "bfloat16" in found.evidence[0]
+    assert found.hint is not None
+    assert found.hint.startswith("--opset 22")
+    check_onnx(half("bf16", 22)[1])
+
+
+@pytest.mark.parametrize(("dtype", "opset"), [("bf16", 22), ("f64", DEFAULT_OPSET)])
+def test_what_onnxruntime_has_no_kernel_for(dtype: str, opset: int) -> None:
+    module, model = half(dtype, opset)
+    check_onnx(model)
+    with pytest.raises(BackendError) as caught:
+        verify(module, model)
+    assert caught.value.code == "B007"
+    assert "f32 input" in str(caught.value)
+
+
+def test_half_precision_is_compared_by_its_own_digits() -> None:
+    module, model = half("f16")
+    found = verify(module, model)
+    assert found.verified
+    with torch.no_grad():
+        module.get_parameter("conv1.bias")[0] += 0.1
+    assert not verify(module, model).verified
