@@ -8,44 +8,32 @@ keep their proportions among those that recur equally often.
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from einsyn.analysis.branching import Branching, rules_of
+from einsyn.analysis.cases import advice, by_alternative
+from einsyn.analysis.written import Change, changes, instances, shares
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import GrammarError
-from einsyn.files import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from einsyn.diagnostics import Span
-    from einsyn.grammar.model import Grammar, Production
+    from einsyn.grammar.model import Grammar, Production, Rule
 
-# Weights are written with so many digits.
-_DIGITS: Final = 6
-_LARGEST_FACTOR: Final = 1e9
+# Weights are written with the fewest of these digits that give the size so exactly.
+_DIGITS: Final = (6, 9, 12, 15, 17)
+_TOLERANCE: Final = 1e-4
+# The factor is looked for from e^-20 to e^20.
+_LARGEST_LOG: Final = 20
 _STEPS: Final = 200
-_PRAGMA: Final = re.compile(r"\s*//@\s*[pw]\s(?:(?!//).)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of a space that changes.
-
-    Args:
-        file, line: where it stands.
-        old: the line.
-        new: the lines in its place.
-    """
-
-    file: str
-    line: int
-    old: str
-    new: tuple[str, ...]
+# Far below what is ever drawn, yet not zero: what is drawn stays so.
+_SMALLEST_LOG: Final = -600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,91 +57,89 @@ def retarget(grammar: Grammar, size: float) -> Retargeted:
     Raises:
         GrammarError: G121 no probabilities of this kind have that expected size.
     """
-    groups = _Groups(grammar)
+    now = Branching(grammar)
+    groups = _Groups(now)
+    if not groups.rules:
+        raise _refusal(now, size, now.expected_size, stuck=True)
 
     def expected(log_factor: float) -> float:
-        return Branching(grammar, groups.shares(groups.weights(math.exp(log_factor)))).expected_size
+        return groups.expected_size(groups.weights(log_factor))
 
-    factor = math.exp(_root(grammar, groups, expected, size))
-    written = {span: _rounded(weight) for span, weight in groups.weights(factor).items()}
-    found = Branching(grammar, groups.shares(written)).expected_size
-    return Retargeted(found, factor, tuple(_changes(groups, written)))
+    log_factor = _log_factor(now, expected, size)
+    exact = groups.weights(log_factor)
+    found = math.inf
+    for digits in _DIGITS:
+        written = {span: _decimal(weight, digits) for span, weight in exact.items()}
+        found = groups.expected_size({span: Fraction(text) for span, text in written.items()})
+        if abs(found - size) <= _TOLERANCE * size:
+            return Retargeted(found, math.exp(log_factor), tuple(changes(grammar, written)))
+    raise _refusal(now, size, found)
 
 
 class _Groups:
-    """The written alternatives of recursive rules; those of one rule share 1, their expansions share equally."""
+    """The written alternatives of recursive rules whose weights move the expected size."""
 
-    def __init__(self, grammar: Grammar) -> None:
-        now = Branching(grammar)
-        self.rules: list[list[Span]] = []
-        self.productions: dict[Span, list[Production]] = defaultdict(list)
-        self.weight: dict[Span, Fraction] = {}
-        self.slots: dict[Span, float] = {}
-        self.empty: set[Span] = set()
-        seen: set[Span] = set()
+    def __init__(self, now: Branching) -> None:
+        self._grammar = now.grammar
+        self._productions = instances(now.grammar)
+        self.rules: list[tuple[Span, ...]] = []
+        self._weight: dict[Span, Fraction] = {}
+        self._slots: dict[Span, float] = {}
+        back: dict[Span, list[int]] = defaultdict(list)  # of every case in every recursive instance
+        recursive: dict[tuple[Span, ...], Rule] = {}
         for cycle in now.cycles:
             for rule in cycle:
-                spans = list(dict.fromkeys(p.span for p in rule.productions))
-                for span in spans:
-                    own = [p for p in rule.productions if p.span == span]
-                    self.productions[span] += own
-                    if span in seen:  # another instance of a template
-                        continue
-                    back = [sum(s in cycle for s in rules_of(p)) for p in own]
-                    self.slots[span] = sum(back) / len(back)
-                    self.weight[span] = sum((p.probability for p in own), Fraction(0))
-                    if not any(p.symbols or p.alias for p in own):
-                        self.empty.add(span)
-                if spans[0] not in seen and len({self.slots[s] for s in spans if self.weight[s]}) > 1:
-                    self.rules.append(spans)
-                seen.update(spans)
+                own = by_alternative(rule.productions)
+                recursive.setdefault(tuple(own), rule)
+                for span, cases in own.items():
+                    back[span] += [sum(s in cycle for s in rules_of(p)) for p in cases]
+        for spans, rule in recursive.items():
+            weight = {s: sum((p.probability for p in rule.productions if p.span == s), Fraction(0)) for s in spans}
+            slots = {s: sum(back[s]) / len(back[s]) for s in spans}
+            if len({slots[s] for s in spans if weight[s]}) > 1:
+                self.rules.append(spans)
+                self._weight |= weight
+                self._slots |= slots
 
-    def weights(self, factor: float) -> dict[Span, Fraction]:
+    def weights(self, log_factor: float) -> dict[Span, Fraction]:
         """The weights of the alternatives that change, adding to 1 in each rule."""
         found: dict[Span, Fraction] = {}
         for spans in self.rules:
-            scaled = {s: float(self.weight[s]) * factor ** self.slots[s] for s in spans}
+            logs = {s: math.log(self._weight[s]) + self._slots[s] * log_factor for s in spans if self._weight[s]}
+            largest = max(logs.values())
+            scaled = {s: math.exp(max(value - largest, _SMALLEST_LOG)) for s, value in logs.items()}
             total = math.fsum(scaled.values())
-            found |= {s: Fraction(value / total) for s, value in scaled.items()}
+            found |= {s: Fraction(scaled[s] / total) if s in scaled else Fraction(0) for s in spans}
         return found
 
-    def shares(self, weights: Mapping[Span, Fraction]) -> dict[Production, Fraction]:
-        """The probabilities of productions with these weights."""
+    def expected_size(self, weights: Mapping[Span, Fraction]) -> float:
+        """The expected size with these weights, in all instances of the rules that they belong to."""
         found: dict[Production, Fraction] = {}
         for spans in self.rules:
-            total = sum((weights[s] for s in spans), Fraction(0))
-            for span in spans:
-                instances = defaultdict[str, list["Production"]](list)
-                for production in self.productions[span]:
-                    instances[production.rule.name].append(production)
-                for own in instances.values():
-                    found |= {p: weights[span] / total / len(own) for p in own}
-        return found
+            found |= shares({s: weights[s] for s in spans}, self._productions)
+        return Branching(self._grammar, found).expected_size
 
 
-def _root(grammar: Grammar, groups: _Groups, expected: Callable[[float], float], size: float) -> float:
-    """The logarithm of the factor nearest to 1 at which the expected size is the wanted one."""
-    now = expected(0.0)
-    step, end = (1.0 if now < size else -1.0), math.log(_LARGEST_FACTOR)
-    inner, outer = 0.0, step
-    while groups.rules and abs(outer) <= end and (expected(outer) < size) == (now < size):
-        inner, outer = outer, outer + step
-    if not groups.rules or abs(outer) > end:
-        reached = f"{now:.6g}" if not groups.rules else f"{expected(math.copysign(end, step)):.6g}"
-        raise GrammarError(
-            Diagnostic(
-                "G121",
-                f"no weights of the recursive rules give an expected size of {size:g}",
-                grammar.start.span,
-                evidence=(f"it is {now:.6g} now" if groups.rules else "the grammar has no recursive rule to weigh",),
-                hint=f"the nearest that they reach is {reached}",
-            )
-        )
+def _log_factor(now: Branching, expected: Callable[[float], float], size: float) -> float:
+    """The logarithm of a factor near to 1 at which the expected size is the wanted one."""
+    first = expected(0.0)
+    low = first < size
+    seen = [first]
+    for sign in (1, -1) if low else (-1, 1):  # more recursion makes derivations larger, nearly always
+        for step in range(sign, sign * (_LARGEST_LOG + 1), sign):
+            seen.append(expected(float(step)))
+            if (seen[-1] < size) != low:
+                return _bisected(expected, size, float(step - sign), float(step))
+    raise _refusal(now, size, min(seen, key=lambda value: abs(value - size)))
+
+
+def _bisected(expected: Callable[[float], float], size: float, inner: float, outer: float) -> float:
+    low = expected(inner) < size
     for _ in range(_STEPS):
         middle = (inner + outer) / 2
         if middle in (inner, outer):
             break
-        if (expected(middle) < size) == (now < size):
+        if (expected(middle) < size) == low:
             inner = middle
         else:
             outer = middle
@@ -161,41 +147,24 @@ def _root(grammar: Grammar, groups: _Groups, expected: Callable[[float], float],
     return inner if math.isfinite(expected(inner)) else outer
 
 
-def _rounded(weight: Fraction) -> Fraction:
-    return Fraction(f"{float(weight):.{_DIGITS}g}")
+def _refusal(now: Branching, size: float, nearest: float, *, stuck: bool = False) -> GrammarError:
+    """G121; where nothing can be weighed, or too little, it says what to write instead."""
+    cases = None
+    if stuck or math.isinf(nearest):
+        cases = next((found for found in map(advice, now.cycles) if found is not None), None)
+    return GrammarError(
+        Diagnostic(
+            "G121",
+            f"no weights of the recursive rules give an expected size of {size:g}",
+            now.grammar.start.span,
+            evidence=(
+                f"it is {now.expected_size:.6g} now" if now.cycles else "the grammar has no recursive rule to weigh",
+            ),
+            hint=cases or f"the nearest that they reach is {nearest:.6g}",
+        )
+    )
 
 
-def _shown(weight: Fraction) -> str:
-    """A weight as the space writes it: decimal, without an exponent."""
-    text = f"{float(weight):.{_DIGITS}g}"
-    return text if "e" not in text else f"{float(weight):.{_DIGITS + 12}f}".rstrip("0")
-
-
-# Lines.
-
-
-def _changes(groups: _Groups, weights: Mapping[Span, Fraction]) -> list[Change]:
-    lines: dict[tuple[str, int], list[Span]] = defaultdict(list)
-    for spans in groups.rules:
-        for span in spans:
-            lines[span.file, span.line].append(span)
-    sources = {file: read_text(file, "a space").splitlines() for file, _ in lines}
-    found: list[Change] = []
-    for (file, line), spans in sorted(lines.items()):
-        old = sources[file][line - 1]
-        new = tuple(_lines(old, sorted(spans, key=lambda s: s.column), weights, groups.empty))
-        if new != (old,):
-            found.append(Change(file, line, old, new))
-    return found
-
-
-def _lines(old: str, spans: Sequence[Span], weights: Mapping[Span, Fraction], empty: set[Span]) -> list[str]:
-    """A line with one alternative a line, each with its weight; other comments stay at the end."""
-    found: list[str] = []
-    for i, span in enumerate(spans):
-        start = span.end_column if span in empty else span.column
-        before = old[: start - 1] if i == 0 else "     | "
-        text = f"{before}{old[start - 1 : span.end_column - 1]}"
-        rest = _PRAGMA.sub("", old[span.end_column - 1 :]).strip() if i + 1 == len(spans) else ""
-        found.append(f"{text.rstrip()}   //@ w {_shown(weights[span])}{'  ' + rest if rest else ''}")
-    return found
+def _decimal(weight: Fraction, digits: int) -> str:
+    """A weight as the space writes it: rounded, without an exponent."""
+    return format(Decimal(f"{float(weight):.{digits}g}"), "f")
