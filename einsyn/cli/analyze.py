@@ -194,10 +194,19 @@ def _patch(found: Retargeted) -> Iterator[str]:
     shift: dict[str, int] = {}
     for change in found.changes:
         if change.file not in shift:
-            yield f"--- {change.file}"
-            yield f"+++ {change.file}"
+            name = _patched(change.file)
+            yield f"--- {name}"
+            yield f"+++ {name}"
         moved = shift.get(change.file, 0)
+        unended = ["\\ No newline at end of file"] if change.unended else []
         yield f"@@ -{change.line} +{change.line + moved},{len(change.new)} @@"
-        yield f"-{change.old}"
-        yield from (f"+{line}" for line in change.new)
+        yield from (f"-{change.old}", *unended)
+        yield from (*(f"+{line}" for line in change.new), *unended)
         shift[change.file] = moved + len(change.new) - 1
+
+
+def _patched(file: str) -> str:
+    """A file as `patch` takes it: it goes into no absolute path, and a name with spaces ends with a tab."""
+    path = Path(file)
+    name = str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return f"{name}\t" if " " in name else name
