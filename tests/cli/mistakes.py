@@ -23,6 +23,11 @@ DOUBTFUL = {
     "recursion that grows": 'start: "a" -> relu //@ p 0.3\n | "(" start ";" start ")" -> seq',
     "recursion on the edge": 'start: "a" -> relu\n | "(" start ";" start ")" -> seq',
     "recursion through two rules": 'start: m\nm: "a" -> relu //@ p 0.2\n | s\ns: "(" m ";" m ")" -> seq',
+    "recursion with weights": 'start: "a" -> relu //@ w 1\n | "(" start ";" start ")" -> seq //@ w 3',
+    "recursion where probabilities add to 1": 'start: "a" -> relu //@ p 0.4\n | "b" -> tanh //@ p 0.1\n'
+    ' | "(" start ";" start ")" -> seq //@ p 0.5',
+    "recursion through an option": 'start: "a" ["(" start ";" start ")"] -> opt\n'
+    "//@ define opt(a, b)(x) = if a == none then relu(x) else b(a(x))",
     "convolution of a sequence": 'start: "a" -> relu\n | "c" W -> conv3\nW: "8" | "16"\n'
     "//@ define conv3(w)(x) = conv(w, 3)(x)",
     "sizes that never agree": 'start: "a" -> relu\n | "b" -> f\n//@ define f()(x) = x + linear(4)(x)',
