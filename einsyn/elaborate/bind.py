@@ -85,3 +85,25 @@ def entered(
         span,
         args,
     )
+
+
+def lacking(macro: Macro, tensors: int, origin: Choice | None, span: Span | None) -> Infeasible:
+    """Why a definition that lacks values cannot be applied to some tensors."""
+    code, given = macro.code, len(macro.args)
+    waits = code.values[given : code.required]
+    hint = code.usage()
+    if code.tensors is None and len(waits) == tensors:
+        hint = code.tensors_apart(given)
+    return Infeasible("V006", f"`{code.name}` still awaits {', '.join(waits)}", hint, origin, span)
+
+
+def lacking_in_main(macro: Macro, span: Span) -> Infeasible:
+    """Why what `main` names is no arrow yet: more values come after the one that is the network's arrow."""
+    code, given = macro.code, len(macro.args)
+    waits = code.values[given : code.required]
+    before, arrow = [*code.values[: given - 1], *waits], code.values[given - 1]
+    hint = (
+        f"the network's arrow is the last value that `main` gives: let the definition take `{arrow}` last, "
+        f"`define {code.name}({', '.join([*before, arrow])})`, and write `//@ main {code.name}({', '.join(before)})`"
+    )
+    return Infeasible("V006", f"`{code.name}` still awaits {', '.join(waits)}", hint, None, span)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from einsyn.derivation.choice import UNSET, Choice
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
-from einsyn.elaborate.bind import bind, entered
+from einsyn.elaborate.bind import bind, entered, lacking
 from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.frames import Frame, Types
 from einsyn.elaborate.infeasible import Infeasible
@@ -320,8 +320,7 @@ class Calls:
             elif isinstance(f, Macro):
                 f = bind(f, [], {}, origin, span)
                 if isinstance(f, Macro):
-                    waits = ", ".join(f.code.values[len(f.args) : f.code.required])
-                    raise Infeasible("V006", f"`{f.code.name}` still awaits {waits}", f.code.usage(), origin, span)
+                    raise lacking(f, len(args), origin, span)
                 if isinstance(f, Frame):
                     raise Infeasible("V006", "a macro without tensors is applied to tensors", None, origin, span)
             elif isinstance(f, type) and issubclass(f, Op):

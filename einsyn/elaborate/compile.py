@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.diagnostics import Diagnostic, Span
 from einsyn.elaborate.arithmetic import BINARY, UNARY
 from einsyn.elaborate.builtins import BUILTINS
 from einsyn.elaborate.call_check import check_call
@@ -87,7 +87,9 @@ class _Compiler(Emitter):
         parameters = (*definition.values, *(definition.tensors or ()))
         for parameter in parameters:
             if parameter.name in self.names:
-                raise self.error("D004", f"parameter {parameter.name} is given twice", parameter.span)
+                raise self.error(
+                    "D004", f"parameter {parameter.name} is given twice", parameter.span, "rename one of them"
+                )
             self.declare(parameter.name)
             self.owned.add(parameter.name)
         for parameter in definition.values:
@@ -224,8 +226,7 @@ class _Compiler(Emitter):
             return register
         value = self.scope.lookup(node.name)
         if value is MISSING:
-            near = closest(node.name, {*self.names, *self.scope.names()})
-            hint = f"did you mean `{near}`?" if near else "bind it, define it, or make it an argument"
+            hint = self.scope.unbound(node.name, self.names, node.span.file)
             raise self.error("D010", f"`{node.name}` is not bound", node.span, hint)
         if isinstance(value, Macro):
             self.references.add(value.code)

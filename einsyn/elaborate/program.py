@@ -10,6 +10,7 @@ from einsyn.elaborate.awaits import check_alternatives
 from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
 from einsyn.elaborate.code import Code
 from einsyn.elaborate.compile import compile_body, compile_expression, head
+from einsyn.elaborate.elsewhere import Elsewhere
 from einsyn.elaborate.kinds import Body, Kinds
 from einsyn.elaborate.plan import Plan
 from einsyn.elaborate.scope import Scope
@@ -51,7 +52,8 @@ class Program:
         self._problems: list[Diagnostic] = []
         prelude = Parser(PRELUDE, "the language").file()[1]
         self._prelude = {d.name: d for d in prelude}
-        self.scope = Scope(self._visible(directives.definitions), directives.params)
+        self._elsewhere = Elsewhere(grammar)
+        self.scope = Scope(self._visible(directives.definitions), directives.params, self._elsewhere)
         self._compile(list(directives.definitions.values()))
         self._refuse_recursion()
         self.main = None if directives.main is None else self._main()
@@ -105,7 +107,7 @@ class Program:
                 # A `.ein` file sees its own names; parameters reach it as arguments.
                 key = id(definition.scope)
                 if key not in scopes:
-                    scopes[key] = Scope(self._visible(definition.scope), {})
+                    scopes[key] = Scope(self._visible(definition.scope), {}, self._elsewhere)
                 scope = scopes[key]
             self._scopes[code] = scope
             try:
@@ -188,17 +190,24 @@ class Program:
             return self._plan_combinator(production, target)
         if isinstance(target, type) and issubclass(target, Op):
             return self._plan_primitive(production, target)
-        near = closest(production.alias, self.scope.names())
-        hint = f"did you mean `{near}`?" if near else f"add `//@ define {production.alias}(...)(x) = ...`"
-        if production.alias in self.scope.params:
-            hint = f"the parameter `{production.alias}` hides what has that name; give the parameter another"
         self._problem(
             "D031",
             f"`{production.alias}` is neither a definition nor a primitive",
             production.span,
-            hint,
+            self._missing(production.alias),
         )
         return Plan(production, plans.VALUE)
+
+    def _missing(self, alias: str) -> str:
+        """What to do about an alias that denotes nothing."""
+        if alias in self.scope.params:
+            return f"the parameter `{alias}` hides what has that name; give the parameter another"
+        # Definitions belong to the file of the space, also for alternatives that it imports.
+        home = self._elsewhere.library_hint(alias, self.grammar.file)
+        if home is not None:
+            return home
+        near = closest(alias, self.scope.names())
+        return f"did you mean `{near}`?" if near else f"add `//@ define {alias}(...)(x) = ...`"
 
     def _plan_macro(self, production: Production, target: Macro) -> Plan:
         code, given = target.code, len(production.args)
