@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Span, closest
 from einsyn.grammar.macros.parser import Parser
+from einsyn.grammar.macros.slips import following_hint
 from einsyn.grammar.macros.syntax import Binary, Definition, Expression, Literal, Require, Unary
 from einsyn.grammar.model import InputDecl, Scalar
 from einsyn.grammar.pragmas import PRAGMAS, blank_except
@@ -35,6 +36,7 @@ DIRECTIVES: Final = (
 _WORD: Final = re.compile(r"[ \t]*([^\s()=]*)")
 _NAME: Final = re.compile(r"[a-z_][A-Za-z0-9_]*")
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*[ \t]*\[[^\]\n]*\]")
+_SIGN: Final = re.compile(r"[ \t]*([=:])(?!=)[ \t]*")
 _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _NUMBER_EXAMPLES: Final = {"max_params": "5e7", "max_memory": "2 GiB"}
 
@@ -112,6 +114,7 @@ class _Directives:
             case "main":
                 self._once(word, self._found.main, span)
                 self._need(text, word, "main classifier", span)
+                self._no_sign(word, offset, end)
                 self._found.main, offset = self._parser.expression(offset)
                 return self._rest(offset)
             case "require":
@@ -156,7 +159,7 @@ class _Directives:
         if rest:
             start = offset + self._text[offset:end].index(rest)
             self._report.fail(
-                "G049", "something follows the end of the directive", self._span(start, end), "start a remark with `//`"
+                "G049", "something follows the end of the directive", self._span(start, end), following_hint(rest)
             )
         return end
 
@@ -168,6 +171,19 @@ class _Directives:
         if not text:
             self._report.fail("G049", f"`{word}` needs an argument", span, f"for example `//@ {example}`")
         return text
+
+    def _no_sign(self, words: str, offset: int, end: int) -> None:
+        """What a directive says follows its words, without `=` or `:` between them."""
+        match = _SIGN.match(self._text, offset, end)
+        if match is not None:
+            value = _before_remark(self._text[match.end() : end])
+            raise self._parser.source.error(
+                "D002",
+                f"expected a value, found `{match[1]}`",
+                match.start(1),
+                match.end(1),
+                f"write it without `{match[1]}`: `//@ {words} {value}`",
+            )
 
     def _version(self, text: str, span: Span) -> None:
         self._once("einsyn", self._found.version, span)
@@ -209,6 +225,7 @@ class _Directives:
         example = "param classes 10"
         name, offset = self._name(offset, end, "a parameter", example, span)
         self._need(self._text[offset:end].strip(), f"param {name}", example, span)
+        self._no_sign(f"param {name}", offset, end)
         expression, offset = self._parser.expression(offset)
         self._rest(offset)
         if name in self._found.params:
@@ -233,6 +250,7 @@ class _Directives:
         self._once(word, self._found.limits.get(word), span)
         example = f"{word} {_NUMBER_EXAMPLES.get(word, '100')}"
         self._need(self._text[offset:end].strip(), word, example, span)
+        self._no_sign(word, offset, end)
         expression, offset = self._parser.expression(offset)
         value = self._count(expression)
         unit = _before_remark(self._text[offset:end])

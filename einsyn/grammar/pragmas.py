@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Span, closest
 from einsyn.grammar.macros.parser import Parser
+from einsyn.grammar.macros.slips import percent_hint
 from einsyn.grammar.macros.syntax import Binary, Expression
 
 if TYPE_CHECKING:
@@ -222,9 +223,8 @@ class _Pragmas:
             self._report.fail("G045", f"`{word}` needs {_NEEDS[word][0]}", span, f"write it as `//@ {_NEEDS[word][1]}`")
         expression, end = self._parser.expression(offset)
         if end > comment.end:
-            self._report.fail(
-                "G045", f"the expression after `{word}` goes on after the end of its line", span, "a pragma is one line"
-            )
+            hint = percent_hint(self._text[offset : comment.end]) or "a pragma is one line"
+            self._report.fail("G045", f"the expression after `{word}` goes on after the end of its line", span, hint)
         return expression, end
 
     def _end(self, offset: int, comment: Comment) -> None:
