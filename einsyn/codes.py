@@ -85,6 +85,7 @@ ANALYSIS_CODES: Final[dict[str, str]] = {
     "G120": "recursion that grows without end (warning)",
     "G121": "no weights of the recursive rules give the wanted expected size",
     "G122": "an alternative that is in no architecture (warning), or in none that was seen (note)",
+    "G123": "a space without any architecture (warning)",
 }
 
 SAMPLING_CODES: Final[dict[str, str]] = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from random import Random
 from typing import TYPE_CHECKING
 
 from einsyn.analysis.never import never_typed
 from einsyn.analysis.runaway import runaway
+from einsyn.derivation.choosers import RandomChooser
 from einsyn.diagnostics import Diagnostic, Span
 from einsyn.elaborate.builtins import BUILTINS, COMBINATORS
 from einsyn.grammar.macros.syntax import names_in
@@ -33,7 +35,8 @@ def lint(space: Space, draws: int, seed: int = 0) -> list[Diagnostic]:
     grammar = space.grammar
     found = [*grammar.notes, *_unused(grammar), *_shadowing(grammar), *runaway(grammar)]
     if draws:
-        found += never_typed(space, draws, seed)
+        nothing = _nothing(space)
+        found += [nothing] if nothing is not None else never_typed(space, draws, seed)
     return sorted(found, key=_place)
 
 
@@ -44,6 +47,22 @@ def _place(found: Diagnostic) -> tuple[str, int, int, str]:
 
 def _note(code: str, message: str, span: Span, hint: str) -> Diagnostic:
     return Diagnostic(code, message, span, hint=hint, severity="note")
+
+
+def _nothing(space: Space) -> Diagnostic | None:
+    """A warning about a space whose every derivation fails in the same way, because nothing is chosen before it."""
+    outcome = space.elaborate(RandomChooser(Random(0)))
+    if outcome.cause is None or outcome.root.production is not None:
+        return None
+    cause = outcome.cause.diagnostic()
+    return Diagnostic(
+        "G123",
+        f"the space has no architecture: {cause.message}, whatever is chosen",
+        cause.span or Span(space.grammar.file, 1, 1),
+        evidence=(f"{cause.code}: {cause.message}", *cause.evidence),
+        hint=cause.advice,
+        severity="warning",
+    )
 
 
 def _unused(grammar: Grammar) -> Iterator[Diagnostic]:

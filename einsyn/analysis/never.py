@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from einsyn.derivation.choice import Choice
     from einsyn.elaborate.elaborate import Elaboration
+    from einsyn.elaborate.infeasible import Infeasible
     from einsyn.grammar.model import Grammar, Production, Terminal
     from einsyn.ir.types import TensorType
     from einsyn.space import Space
@@ -97,7 +98,7 @@ class _Seen:
         for production in used:
             self.tried[production] += 1
             if outcome.cause is not None:
-                self.causes[production][f"{outcome.cause.code}: {outcome.cause.message}"] += 1
+                self.causes[production][_told(outcome.cause)] += 1
         if outcome.cause is not None:
             outcome.root.dismantle()
 
@@ -114,15 +115,21 @@ class _Seen:
             message = f"is in no architecture: all {tried} derivations that choose it fail"
         else:
             message = "is in no architecture: every derivation fails before it is chosen"
-        common = self.causes[production].most_common(1)
+        # What is never chosen fails with what fails before it.
+        common = (self.causes[production] or sum(self.causes.values(), Counter[str]())).most_common(1)
         return Diagnostic(
             "G122",
             f"`{production.rule.name}: {production.describe()}` {message}",
             production.span,
             evidence=tuple([f"{count} times {cause}" for cause, count in common]),
-            hint=f"mostly {common[0][0]}" if common else "see what fails before it, with --explain-rejections",
+            hint=f"mostly {common[0][0]}" if common else None,
             severity="warning" if proven else "note",
         )
+
+
+def _told(cause: Infeasible) -> str:
+    place = f", in the definition at {cause.inside}" if cause.inside else ""
+    return f"{cause.code}: {cause.message}{place}"
 
 
 def _productions(root: Choice) -> Iterator[Production]:

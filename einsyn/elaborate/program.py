@@ -11,6 +11,7 @@ from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
 from einsyn.elaborate.code import Code
 from einsyn.elaborate.compile import compile_body, compile_expression, head
 from einsyn.elaborate.elsewhere import Elsewhere
+from einsyn.elaborate.infeasible import LANGUAGE
 from einsyn.elaborate.kinds import Body, Kinds
 from einsyn.elaborate.plan import Plan
 from einsyn.elaborate.scope import Scope
@@ -50,7 +51,7 @@ class Program:
         self._references: dict[Code, set[Code]] = {}
         self._scopes: dict[Code, Scope] = {}
         self._problems: list[Diagnostic] = []
-        prelude = Parser(PRELUDE, "the language").file()[1]
+        prelude = Parser(PRELUDE, LANGUAGE).file()[1]
         self._prelude = {d.name: d for d in prelude}
         self._elsewhere = Elsewhere(grammar)
         self.scope = Scope(self._visible(directives.definitions), directives.params, self._elsewhere)

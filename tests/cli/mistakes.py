@@ -27,6 +27,17 @@ DOUBTFUL = {
     "//@ define conv3(w)(x) = conv(w, 3)(x)",
     "sizes that never agree": 'start: "a" -> relu\n | "b" -> f\n//@ define f()(x) = x + linear(4)(x)',
     "division with a remainder": 'start: "a" -> relu\n | "h" -> f\n//@ define f()(x) = linear(size_of(x, "s") / 4)(x)',
+    "an attribute that a definition leaves out": 'start: "a" K -> wide\nK: "8" | "9"\n'
+    "//@ define wide(w)(x) = linear()(x)",
+    "a loop over a number": 'start: "a" K -> loop\nK: "8" | "9"\n'
+    "//@ define loop(w)(x) { for i in w with y = x { y = relu(y) } return y }",
+    "what fails before the others are chosen": 'start: "a" f -> early\nf: "r" -> relu | "t" -> tanh\n'
+    "//@ define early(f)(x) = f(linear(x)(x))",
+    "main that awaits more values": '//@ param n 10\n//@ main top\nstart: "a" -> relu\n'
+    "//@ define top(f, m)(x) = linear(n + m)(f(x))",
+    "main that awaits more values, in an infinite space": '//@ main top\nstart: "a" -> relu | "a" start -> seq\n'
+    "//@ define top(f, m)(x) = linear(m)(f(x))",
+    "an arrow whose tensors are values": 'start: "a" -> act\n//@ define act(x) = tanh(x)',
     "a limit that lets nothing through": '//@ max_params 10\nstart: "a" -> relu\n | "l" W -> linear\nW: "8" | "16"',
     "an alternative that never fits, in an infinite space": 'start: f //@ p 0.7\n | f ";" start -> seq\n'
     'f: "a" -> relu\n | "c" -> conv3\n//@ define conv3()(x) = conv(4, 3)(x)',
