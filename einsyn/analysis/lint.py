@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from einsyn.analysis.never import never_typed
 from einsyn.analysis.runaway import runaway
 from einsyn.derivation.choosers import RandomChooser
-from einsyn.diagnostics import Diagnostic, Span
+from einsyn.diagnostics import Diagnostic, Span, in_order
 from einsyn.elaborate.builtins import BUILTINS, COMBINATORS
 from einsyn.grammar.macros.syntax import names_in
 from einsyn.ops import OPS
@@ -37,12 +37,7 @@ def lint(space: Space, draws: int, seed: int = 0) -> list[Diagnostic]:
     if draws:
         nothing = _nothing(space)
         found += [nothing] if nothing is not None else never_typed(space, draws, seed)
-    return sorted(found, key=_place)
-
-
-def _place(found: Diagnostic) -> tuple[str, int, int, str]:
-    span = found.span or Span("", 0, 0)
-    return span.file, span.line, span.column, found.code
+    return in_order(found)
 
 
 def _note(code: str, message: str, span: Span, hint: str) -> Diagnostic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.diagnostics import Diagnostic, Span, closest, in_order
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.awaits import check_alternatives
 from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
@@ -26,7 +26,7 @@ from einsyn.ops.op import Op
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from einsyn.grammar.macros.syntax import Definition
+    from einsyn.grammar.macros.syntax import Definition, Expression, Require
     from einsyn.grammar.model import Arg, Grammar
 
 # Costs that a `require` of the space may name.
@@ -64,19 +64,11 @@ class Program:
             code = self.scope.macros.get(directives.main.name)
             if code is not None and len(code.values) == 1 and not code.rest and code.tensors is not None:
                 self.wrapper = code
-        self.requires = [
-            (
-                compile_expression(
-                    "require", r.condition, self.scope, tuple(c for c in COSTS if c not in directives.params)
-                ),
-                r,
-            )
-            for r in directives.requires
-        ]
+        self.requires = self._requires()
         self.plans = [self._plan(p) for p in grammar.productions]
         self._problems += check_alternatives(grammar.rules.values(), self.plans, Kinds(self._body))
         if self._problems:
-            raise GrammarError(self._problems)
+            raise GrammarError(in_order(self._problems))
 
     # Definitions.
 
@@ -146,7 +138,7 @@ class Program:
                             hint="recursion belongs in the grammar, where a derivation bounds it; use repeat or a fold",
                         )
                     )
-                    raise GrammarError(self._problems)
+                    raise GrammarError(in_order(self._problems))
                 if code in done:
                     continue
                 path.append(code)
@@ -156,8 +148,19 @@ class Program:
     def _main(self) -> Code | None:
         expression = self.grammar.directives.main
         assert expression is not None
+        return self._compiled("main", expression)
+
+    def _requires(self) -> list[tuple[Code, Require]]:
+        """What an architecture has to fulfil, with the code that finds out."""
+        directives = self.grammar.directives
+        costs = tuple(c for c in COSTS if c not in directives.params)
+        compiled = [(self._compiled("require", r.condition, costs), r) for r in directives.requires]
+        return [(code, r) for code, r in compiled if code is not None]
+
+    def _compiled(self, name: str, expression: Expression, locals_: tuple[str, ...] = ()) -> Code | None:
+        """The code of an expression; None where it is wrong, which is noted."""
         try:
-            return compile_expression("main", expression, self.scope)
+            return compile_expression(name, expression, self.scope, locals_)
         except GrammarError as error:
             self._problems.extend(error.diagnostics)
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Span, closest
+from einsyn.errors import GrammarError
 from einsyn.grammar.macros.parser import Parser
 from einsyn.grammar.macros.slips import following_hint
 from einsyn.grammar.macros.syntax import Binary, Definition, Expression, Literal, Require, Unary
@@ -36,6 +37,7 @@ DIRECTIVES: Final = (
 _WORD: Final = re.compile(r"[ \t]*([^\s()=]*)")
 _NAME: Final = re.compile(r"[a-z_][A-Za-z0-9_]*")
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*[ \t]*\[[^\]\n]*\]")
+_DEFINE: Final = re.compile(r"^[ \t]*define\b", re.MULTILINE)
 _SIGN: Final = re.compile(r"[ \t]*([=:])(?!=)[ \t]*")
 _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _NUMBER_EXAMPLES: Final = {"max_params": "5e7", "max_memory": "2 GiB"}
@@ -79,6 +81,7 @@ class _Directives:
         for definition in (*self._tree.rules, *self._tree.terminals):
             inside.update(range(definition.span.line + 1, definition.last_line))
         done = 0  # definitions run over several lines
+        unread = False
         for comment in self._comments:
             if comment.start < done:
                 continue
@@ -100,8 +103,20 @@ class _Directives:
             elif comment.line in inside:
                 self._report.error("G048", f"the directive `{word}` stands inside a rule", span, "move it out")
             else:
-                done = self._directive(word, match.end(1), comment.end, span)
+                try:
+                    done = self._directive(word, match.end(1), comment.end, span)
+                except GrammarError as error:
+                    self._report.add(error)
+                    unread = True
+                    done = self._next_define(comment.end) if word == "define" else comment.end
+        if unread:  # what it would have said is missing from here on
+            self._report.check()
         return self._found
+
+    def _next_define(self, offset: int) -> int:
+        """Where the next definition begins: lines before it may belong to one that could not be read."""
+        found = _DEFINE.search(self._text, offset)
+        return len(self._text) if found is None else found.start()
 
     def _directive(self, word: str, offset: int, end: int, span: Span) -> int:
         """Read one directive; returns where it ended."""

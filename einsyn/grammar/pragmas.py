@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Span, closest
+from einsyn.errors import GrammarError
 from einsyn.grammar.macros.parser import Parser
 from einsyn.grammar.macros.slips import percent_hint
 from einsyn.grammar.macros.syntax import Binary, Expression
@@ -120,7 +121,10 @@ class _Pragmas:
         for statement in self._tree.imports:
             owners[statement.span.line] = statement
         for comment in self._comments:
-            self._comment(comment, owners.get(comment.line))
+            try:
+                self._comment(comment, owners.get(comment.line))
+            except GrammarError as error:
+                self._report.add(error)
         return self._found
 
     def _comment(self, comment: Comment, owner: RuleDef | TerminalDef | Import | None) -> None:
