@@ -128,7 +128,11 @@ class _Seen:
 
 
 def _told(cause: Infeasible) -> str:
-    place = f", in the definition at {cause.inside}" if cause.inside else ""
+    if cause.inside is not None:
+        place = f", in the definition at {cause.inside}"
+    else:
+        # What the whole architecture has to fulfil has a place, and no alternative.
+        place = f", at {cause.span}" if cause.origin is None and cause.span is not None else ""
     return f"{cause.code}: {cause.message}{place}"
 
 

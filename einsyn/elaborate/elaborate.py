@@ -224,6 +224,10 @@ def _check_requirements(program: Program, machine: Machine, result: Elaboration)
         regs = code.template.copy()
         regs[: len(code.values)] = [costs[name] for name in code.values]
         holds = machine.run(Frame(code.instructions, regs, result.root))
-        if holds is not True:
+        if holds is not True and holds is not False:
+            found = kind_name(holds)
+            hint = "compare it with what it must be, as in `params < 100`"
+            raise Infeasible("V002", f"`require` needs a boolean, not {found}", hint, None, require.span)
+        if not holds:
             shown = f": {require.message}" if require.message else ""
             raise Infeasible("V005", f"a requirement of the space does not hold{shown}", None, None, require.span)

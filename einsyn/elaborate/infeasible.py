@@ -85,7 +85,7 @@ class Infeasible(Reason):
         """The cause as a person would want to be told.
 
         The place is that of the production where it happened. A requirement that is not met is a place itself, and
-        where it happened in a definition, its place is evidence.
+        where a call or a value in a definition is wrong, its place is evidence.
         """
         span = self.span
         path = None
@@ -94,7 +94,9 @@ class Infeasible(Reason):
             path = str(self.origin)
             production = self.origin.production
             if production is not None and not (self.code == _REQUIREMENT and span):
-                evidence = (f"in the definition at {self.inside}",) if self.inside else ()
+                # Where tensors are involved, what became of them is the evidence.
+                shown = self.inside is not None and (self.code.startswith("V") or not self.operands)
+                evidence = (f"in the definition at {self.inside}",) if shown else ()
                 span = production.span
         hint = self.hint or _HINTS.get(self.code)
         return Diagnostic(self.code, self.message, span, path, evidence, hint=hint)
