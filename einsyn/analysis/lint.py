@@ -11,7 +11,7 @@ from einsyn.analysis.runaway import runaway
 from einsyn.derivation.choosers import RandomChooser
 from einsyn.diagnostics import Diagnostic, Span, in_order
 from einsyn.elaborate.builtins import BUILTINS, COMBINATORS
-from einsyn.grammar.macros.syntax import names_in
+from einsyn.grammar.macros.syntax import binding_places, names_in
 from einsyn.ops import OPS
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def _shadowing(grammar: Grammar) -> Iterator[Diagnostic]:
     """Names of the space's own file that hide others. The order is local, parameter, definition, primitive."""
     directives = grammar.directives
     primitives = {*OPS, *COMBINATORS, *BUILTINS}
+
+    def hidden(name: str) -> str | None:
+        if name in directives.params:
+            return "the parameter of the space"
+        if name in directives.definitions:
+            return "the definition"
+        return "the primitive" if name in primitives else None
+
     own = {name: d for name, d in directives.definitions.items() if d.span.file == grammar.file}
     for name, definition in own.items():
         if name in primitives:
@@ -104,20 +112,21 @@ def _shadowing(grammar: Grammar) -> Iterator[Diagnostic]:
                 definition.span,
                 "give it a name of its own, unless every use means yours",
             )
-        for parameter in (*definition.values, *(definition.tensors or ())):
-            hidden = "the primitive" if parameter.name in primitives else None
-            if parameter.name in directives.definitions:
-                hidden = "the definition"
-            if parameter.name in directives.params:
-                hidden = "the parameter of the space"
-            if hidden is not None:
-                yield _note(
-                    "D063",
-                    f"the argument `{parameter.name}` of `{name}` hides {hidden} of that name",
-                    parameter.span,
-                    "rename the argument",
-                )
+        arguments = (*definition.values, *(definition.tensors or ()))
+        for parameter in arguments:
+            what = hidden(parameter.name)
+            if what is not None:
+                message = f"the argument `{parameter.name}` of `{name}` hides {what} of that name"
+                yield _note("D063", message, parameter.span, "rename the argument")
+        for local, span in binding_places(definition.body).items():
+            what = hidden(local)
+            if what is not None and local not in {p.name for p in arguments}:
+                message = f"the local name `{local}` in `{name}` hides {what} of that name"
+                yield _note("D065", message, span, "rename it")
+    inputs = {declared.name for declared in directives.inputs}
     for name, span in directives.param_spans.items():
         if name in directives.definitions or name in primitives:
             what = "definition" if name in directives.definitions else "primitive"
             yield _note("D064", f"the parameter `{name}` hides the {what} of that name", span, "rename one of them")
+        if name in inputs:
+            yield _note("D066", f"the parameter `{name}` has the name of an input", span, "rename one of them")
