@@ -23,6 +23,7 @@ PRAGMAS: Final = (*SHARES, "uniform", *DOMAINS)
 _WORD: Final = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]*)?")
 _SPACE: Final = re.compile(r"[ \t]*(?://[^\n]*)?")
 _ITEM: Final = re.compile(r'[ \t]*(?:"([^"\n]*)"|((?:[^\s"/]|/(?!/))+))')
+_ALIKE: Final = re.compile(r"[/# \t]*@[ \t]*(\w+)(?!\S)")
 
 
 _NEEDS: Final = {
@@ -125,7 +126,23 @@ class _Pragmas:
                 self._comment(comment, owners.get(comment.line))
             except GrammarError as error:
                 self._report.add(error)
+        self._note_alike()
         return self._found
+
+    def _note_alike(self) -> None:
+        """Comments that would be pragmas or directives if they began with `//@`."""
+        from einsyn.grammar.directives import DIRECTIVES
+
+        for comment in self._tree.alike:
+            text = self._tree.text[comment.start : comment.end]
+            match = _ALIKE.match(text)
+            if match is not None and match[1] in (*PRAGMAS, *DIRECTIVES):
+                self._report.note(
+                    "G113",
+                    f"a comment that reads like `{match[1]}` and is none",
+                    self._span(comment.start, comment.end),
+                    f"write `//@ {text[match.start(1) :]}`, without anything between `//` and `@`, if it is meant",
+                )
 
     def _comment(self, comment: Comment, owner: RuleDef | TerminalDef | Import | None) -> None:
         from einsyn.grammar.lark_tree import Import, RuleDef

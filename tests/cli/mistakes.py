@@ -22,6 +22,8 @@ DOUBTFUL = {
     "parameter with the name of an input": '//@ param x 8\nstart: "a" -> wide\n//@ define wide()(y) = linear(x)(y)',
     "parameter that hides a primitive": '//@ param tanh 3\nstart: "a" -> f\n//@ define f()(x) = linear(tanh)(x)',
     "parameter with the name of what an alternative denotes": '//@ param relu 3\nstart: "a" -> relu',
+    "comments like pragmas and directives": '// @param n 3\n# @ title Mine\n// @author me\n'
+    'start: "v" -> relu // @ p 0.3\n | "w" -> tanh #@p 0.4\n | "x" -> silu // p 0.3\n',
     "rule never used": 'start: "a" -> relu\nb: "b" -> tanh',
     "terminal never used": 'start: "a" -> relu\nW: "8" | "16"',
     "empty first alternative": 'start: a\na:\n | "a" -> relu\n | "b" -> tanh',
