@@ -121,6 +121,11 @@ def in_order(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(ordered, key=place)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and what there are so many of: `1 note`, `2 notes`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """Text that cannot move the cursor or start a new line: control characters are escaped."""
     if text.isprintable():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.analysis.branching import rules_of
 from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
 from einsyn.derivation.enumerate import derivations
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.grammar.analysis import min_sizes, reachable_rules
 from einsyn.grammar.model import Rule
 
@@ -110,9 +110,10 @@ class _Seen:
     def finding(self, production: Production, *, proven: bool) -> Diagnostic:
         tried = self.tried[production]
         if not proven:
-            message = f"is in no architecture that was seen: {tried} draws that chose it failed"
+            message = f"is in no architecture that was seen: {counted(tried, 'draw')} that chose it failed"
         elif tried:
-            message = f"is in no architecture: all {tried} derivations that choose it fail"
+            many = f"all {tried} derivations that choose it fail"
+            message = f"is in no architecture: {'the one derivation that chooses it fails' if tried == 1 else many}"
         else:
             message = "is in no architecture: every derivation fails before it is chosen"
         # What is never chosen fails with what fails before it.
@@ -121,7 +122,7 @@ class _Seen:
             "G122",
             f"`{production.rule.name}: {production.describe()}` {message}",
             production.span,
-            evidence=tuple([f"{count} times {cause}" for cause, count in common]),
+            evidence=tuple([f"{counted(count, 'time')} {cause}" for cause, count in common]),
             hint=f"mostly {common[0][0]}" if common else None,
             severity="warning" if proven else "note",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.code import Code
 from einsyn.elaborate.values import Bound, Macro
@@ -155,10 +155,8 @@ def _kind(kinds: frozenset[str]) -> str:
 
 
 def _count(awaits: Awaits) -> str:
-    values = f"awaits {awaits.least} value{'' if awaits.least == 1 else 's'}"
-    if awaits.tensors is None:
-        return values
-    return f"{values} and {awaits.tensors} tensor{'' if awaits.tensors == 1 else 's'}"
+    values = f"awaits {counted(awaits.least or 0, 'value')}"
+    return values if awaits.tensors is None else f"{values} and {counted(awaits.tensors, 'tensor')}"
 
 
 def _name(production: Production) -> str:

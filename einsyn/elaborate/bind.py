@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from einsyn.diagnostics import counted
 from einsyn.elaborate.code import MISSING
 from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
@@ -35,7 +36,7 @@ def bind(
             given.append(())
     if len(given) > count:
         raise Infeasible(
-            "V006", f"`{code.name}` takes {count} values, {len(given)} are given", code.usage(), origin, span
+            "V006", f"`{code.name}` takes {counted(count, 'value')}, {len(given)} are given", code.usage(), origin, span
         )
     if named:
         given.extend([MISSING] * (count - len(given)))
@@ -79,7 +80,7 @@ def entered(
         return Frame(code.instructions, regs, origin)
     raise Infeasible(
         "T001",
-        f"`{code.name}` takes {len(names)} tensors, {len(args)} were given",
+        f"`{code.name}` takes {counted(len(names), 'tensor')}, {len(args)} were given",
         code.usage(),
         origin,
         span,

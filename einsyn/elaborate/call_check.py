@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from einsyn.diagnostics import Diagnostic, closest
+from einsyn.diagnostics import Diagnostic, closest, counted
 from einsyn.elaborate.code import MISSING
 from einsyn.elaborate.values import Builtin, Macro
 from einsyn.grammar.macros.syntax import Call, Spread
@@ -28,16 +28,16 @@ def call_problems(node: Call, callee: Value) -> list[Diagnostic]:
         names = code.values
         most = max(len(code.values), len(code.tensors or ()))
         if fixed and not code.rest and not code.tensor_rest and count > most:
-            problem = (f"`{code.name}` takes at most {most} arguments, {count} are given", code.usage())
+            problem = (f"`{code.name}` takes at most {counted(most, 'argument')}, {count} are given", code.usage())
     elif isinstance(callee, type) and issubclass(callee, Op):
         names = callee.attributes
         variadic = any(a.variadic for a in callee.attributes.values())
         most = max(len(callee.attributes), callee.arity if callee.arity is not None else count)
         if fixed and not variadic and count > most:
-            problem = (f"`{callee.name}` takes at most {most} arguments, {count} are given", callee.usage())
+            problem = (f"`{callee.name}` takes at most {counted(most, 'argument')}, {count} are given", callee.usage())
     elif isinstance(callee, Builtin):
         if fixed and (count < callee.minimum or (callee.maximum is not None and count > callee.maximum)):
-            problem = (f"`{callee.name}` is given {count} arguments", callee.usage)
+            problem = (f"`{callee.name}` is given {counted(count, 'argument')}", callee.usage)
     else:
         return [Diagnostic("D012", "only arrows and macros can be applied", node.span, hint="this is a plain value")]
     if problem is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from einsyn.derivation.choice import UNSET, Choice
+from einsyn.diagnostics import counted
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
 from einsyn.elaborate.bind import bind, entered, lacking
@@ -243,7 +244,7 @@ class Calls:
             return found[0]
         if isinstance(f, Combinator):
             if len(args) < f.minimum or (f.maximum is not None and len(args) > f.maximum) or named:
-                raise Infeasible("V006", f"`{f.name}` is given {len(args)} arguments", f.usage, origin, span)
+                raise Infeasible("V006", f"`{f.name}` is given {counted(len(args), 'argument')}", f.usage, origin, span)
             for i in f.forced:
                 if i < len(args):
                     args[i], frame = self.value(args[i])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from einsyn.diagnostics import Diagnostic, Span, closest, in_order
+from einsyn.diagnostics import Diagnostic, Span, closest, counted, in_order
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.awaits import check_alternatives
 from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
@@ -219,7 +219,7 @@ class Program:
         if not code.rest and given > most and not _splices(production.args):
             self._problem(
                 "D032",
-                f"`{code.name}` takes {most} values, this alternative gives {given}",
+                f"`{code.name}` takes {counted(most, 'value')}, this alternative gives {given}",
                 production.span,
                 code.usage(),
             )
@@ -234,7 +234,9 @@ class Program:
     def _plan_combinator(self, production: Production, target: Combinator) -> Plan:
         given = len(production.args)
         if given < target.minimum or (target.maximum is not None and given > target.maximum):
-            self._problem("D032", f"`{target.name}` is given {given} arguments", production.span, target.usage)
+            self._problem(
+                "D032", f"`{target.name}` is given {counted(given, 'argument')}", production.span, target.usage
+            )
         plan = Plan(production, plans.CALL, target)
         if target is COMBINATORS["seq"] and plan.plain and all(isinstance(s, Rule) for s in production.slots):
             plan.kind = plans.SEQUENCE
@@ -256,7 +258,7 @@ class Program:
                 )
             self._problem(
                 "D032",
-                f"`{target.name}` takes {len(declared)} attributes, this alternative gives {len(args)}",
+                f"`{target.name}` takes {counted(len(declared), 'attribute')}, this alternative gives {len(args)}",
                 production.span,
                 hint,
             )
