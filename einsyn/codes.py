@@ -82,9 +82,12 @@ ANALYSIS_CODES: Final[dict[str, str]] = {
     "D062": "a definition hides a primitive (note)",
     "D063": "an argument hides a parameter, definition or primitive (note)",
     "D064": "a parameter hides a definition or primitive (note)",
+    "D065": "a local name hides a parameter, definition or primitive (note)",
+    "D066": "a parameter has the name of an input (note)",
     "G120": "recursion that grows without end (warning)",
     "G121": "no weights of the recursive rules give the wanted expected size",
     "G122": "an alternative or a value that is in no architecture (warning), or in none that was seen (note)",
+    "G123": "a space without any architecture (warning)",
 }
 
 SAMPLING_CODES: Final[dict[str, str]] = {

@@ -107,6 +107,25 @@ class Diagnostic:
         }
 
 
+def in_order(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Findings in the order in which a reader comes to them: files as they are first named, then lines and columns."""
+    ordered = list(found)
+    files: dict[str, int] = {}
+    for diagnostic in ordered:
+        files.setdefault(diagnostic.span.file if diagnostic.span else "", len(files))
+
+    def place(diagnostic: Diagnostic) -> tuple[int, int, int, str]:
+        span = diagnostic.span or Span("", 0, 0)
+        return files[span.file], span.line, span.column, diagnostic.code
+
+    return sorted(ordered, key=place)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what there are so many of: `1 note`, `2 notes`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """Text that cannot move the cursor or start a new line: control characters are escaped."""
     if text.isprintable():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import RandomChooser, Recall
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.elaborate.summaries import Walk
 from einsyn.errors import SamplingError
 
@@ -116,16 +116,17 @@ class Sampler:
         ]
 
     def _gave_up(self) -> Diagnostic:
+        drawn = counted(self._max_tries, "draw")
         if self.repeated and self._seen is not None:
             return Diagnostic(
                 "S002",
-                f"no new architecture in {self._max_tries} draws; {len(self._seen)} different ones were found",
+                f"no new architecture in {drawn}; {len(self._seen)} different ones were found",
                 evidence=tuple(self.explanation()),
                 hint="ask for fewer, or leave out --unique",
             )
         return Diagnostic(
             "S001",
-            f"{self._max_tries} draws in a row were rejected; acceptance {self.acceptance:.2%}",
+            f"{drawn} in a row {'was' if self._max_tries == 1 else 'were'} rejected; acceptance {self.acceptance:.2%}",
             evidence=tuple(self.explanation()),
             hint="loosen the limits, change the input, or raise --max-tries",
         )

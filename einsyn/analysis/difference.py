@@ -7,6 +7,7 @@ as a whole; for others draws are looked at, and shares are estimates.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,21 +59,33 @@ def compare(a: Space, b: Space, n: int, seed: int = 0) -> tuple[Side, Side]:
 
 
 def _side(space: Space, other: Space, draws: Draws, networks: set[str]) -> Side:
-    contained = same = known = 0.0
+    contained: list[float] = []
+    same: list[float] = []
+    known: list[float] = []
     alone: dict[str, Architecture] = {}
     there: dict[str, str | None] = {}
     for architecture, weight in zip(draws.architectures, draws.weights, strict=True):
         text = architecture.text
         if text not in there:
             there[text] = _network(other, text)
-        known += weight * (architecture.canonical in networks)
+        known += [weight] * (architecture.canonical in networks)
         if there[text] is None:
             alone[text] = architecture
             continue
-        contained += weight
-        same += weight * (there[text] == architecture.canonical)
+        contained.append(weight)
+        same += [weight] * (there[text] == architecture.canonical)
+    # Correctly rounded sums: those of some of the weights do not exceed that of all.
+    whole = math.fsum(draws.weights) or 1.0
     shortest = sorted(alone.values(), key=lambda x: (len(x.text), x.text))
-    return Side(space, Branching(space.grammar).expected_size, draws, contained, same, known, tuple(shortest))
+    return Side(
+        space,
+        Branching(space.grammar).expected_size,
+        draws,
+        contained=math.fsum(contained) / whole,
+        same=math.fsum(same) / whole,
+        known=math.fsum(known) / whole,
+        alone=tuple(shortest),
+    )
 
 
 def _network(space: Space, text: str) -> str | None:

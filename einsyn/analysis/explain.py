@@ -194,7 +194,7 @@ def _repairs(space: Space, tree: Derivation, path: tuple[int, ...], limits: Mapp
         places.append(path[:-1])
     found: list[Repair] = []
     tried = 0
-    for place in places:
+    for place in dict.fromkeys(places):
         old = tree.at(place)
         for new in _others(old):
             if tried == _TRIED or len(found) == _TOLD:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from random import Random
 from typing import TYPE_CHECKING
 
 from einsyn.analysis.never import never_typed
 from einsyn.analysis.runaway import runaway
-from einsyn.diagnostics import Diagnostic, Span
+from einsyn.derivation.choosers import RandomChooser
+from einsyn.diagnostics import Diagnostic, Span, in_order
 from einsyn.elaborate.builtins import BUILTINS, COMBINATORS
-from einsyn.grammar.macros.syntax import names_in
+from einsyn.grammar.macros.syntax import binding_places, names_in
 from einsyn.ops import OPS
 
 if TYPE_CHECKING:
@@ -33,17 +35,29 @@ def lint(space: Space, draws: int, seed: int = 0) -> list[Diagnostic]:
     grammar = space.grammar
     found = [*grammar.notes, *_unused(grammar), *_shadowing(grammar), *runaway(grammar)]
     if draws:
-        found += never_typed(space, draws, seed)
-    return sorted(found, key=_place)
-
-
-def _place(found: Diagnostic) -> tuple[str, int, int, str]:
-    span = found.span or Span("", 0, 0)
-    return span.file, span.line, span.column, found.code
+        nothing = _nothing(space)
+        found += [nothing] if nothing is not None else never_typed(space, draws, seed)
+    return in_order(found)
 
 
 def _note(code: str, message: str, span: Span, hint: str) -> Diagnostic:
     return Diagnostic(code, message, span, hint=hint, severity="note")
+
+
+def _nothing(space: Space) -> Diagnostic | None:
+    """A warning about a space whose every derivation fails in the same way, because nothing is chosen before it."""
+    outcome = space.elaborate(RandomChooser(Random(0)))
+    if outcome.cause is None or outcome.root.production is not None:
+        return None
+    cause = outcome.cause.diagnostic()
+    return Diagnostic(
+        "G123",
+        f"the space has no architecture: {cause.message}, whatever is chosen",
+        cause.span or Span(space.grammar.file, 1, 1),
+        evidence=(f"{cause.code}: {cause.message}", *cause.evidence),
+        hint=cause.advice,
+        severity="warning",
+    )
 
 
 def _unused(grammar: Grammar) -> Iterator[Diagnostic]:
@@ -81,6 +95,14 @@ def _shadowing(grammar: Grammar) -> Iterator[Diagnostic]:
     """Names of the space's own file that hide others. The order is local, parameter, definition, primitive."""
     directives = grammar.directives
     primitives = {*OPS, *COMBINATORS, *BUILTINS}
+
+    def hidden(name: str) -> str | None:
+        if name in directives.params:
+            return "the parameter of the space"
+        if name in directives.definitions:
+            return "the definition"
+        return "the primitive" if name in primitives else None
+
     own = {name: d for name, d in directives.definitions.items() if d.span.file == grammar.file}
     for name, definition in own.items():
         if name in primitives:
@@ -90,20 +112,21 @@ def _shadowing(grammar: Grammar) -> Iterator[Diagnostic]:
                 definition.span,
                 "give it a name of its own, unless every use means yours",
             )
-        for parameter in (*definition.values, *(definition.tensors or ())):
-            hidden = "the primitive" if parameter.name in primitives else None
-            if parameter.name in directives.definitions:
-                hidden = "the definition"
-            if parameter.name in directives.params:
-                hidden = "the parameter of the space"
-            if hidden is not None:
-                yield _note(
-                    "D063",
-                    f"the argument `{parameter.name}` of `{name}` hides {hidden} of that name",
-                    parameter.span,
-                    "rename the argument",
-                )
+        arguments = (*definition.values, *(definition.tensors or ()))
+        for parameter in arguments:
+            what = hidden(parameter.name)
+            if what is not None:
+                message = f"the argument `{parameter.name}` of `{name}` hides {what} of that name"
+                yield _note("D063", message, parameter.span, "rename the argument")
+        for local, span in binding_places(definition.body).items():
+            what = hidden(local)
+            if what is not None and local not in {p.name for p in arguments}:
+                message = f"the local name `{local}` in `{name}` hides {what} of that name"
+                yield _note("D065", message, span, "rename it")
+    inputs = {declared.name for declared in directives.inputs}
     for name, span in directives.param_spans.items():
         if name in directives.definitions or name in primitives:
             what = "definition" if name in directives.definitions else "primitive"
             yield _note("D064", f"the parameter `{name}` hides the {what} of that name", span, "rename one of them")
+        if name in inputs:
+            yield _note("D066", f"the parameter `{name}` has the name of an input", span, "rename one of them")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from einsyn.analysis.branching import rules_of
 from einsyn.derivation.choosers import Chooser, RandomChooser, TreeChooser
 from einsyn.derivation.enumerate import derivations
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.grammar.analysis import min_sizes, reachable_rules
 from einsyn.grammar.model import Production, Rule, Terminal
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
     from einsyn.diagnostics import Span
     from einsyn.elaborate.elaborate import Elaboration
+    from einsyn.elaborate.infeasible import Infeasible
     from einsyn.grammar.model import Grammar
     from einsyn.ir.types import TensorType
     from einsyn.space import Space
@@ -137,7 +138,7 @@ class _Seen:
         for each in used:
             self.tried[each] += 1
             if outcome.cause is not None:
-                self.causes[each][f"{outcome.cause.code}: {outcome.cause.message}"] += 1
+                self.causes[each][_told(outcome.cause)] += 1
         if outcome.cause is not None:
             outcome.root.dismantle()
 
@@ -149,21 +150,32 @@ class _Seen:
     def finding(self, subject: _Subject, *, proven: bool) -> Diagnostic:
         tried = self.tried[subject]
         if not proven:
-            message = f"is in no architecture that was seen: {tried} draws that chose it failed"
+            message = f"is in no architecture that was seen: {counted(tried, 'draw')} that chose it failed"
         elif tried:
-            message = f"is in no architecture: all {tried} derivations that choose it fail"
+            many = f"all {tried} derivations that choose it fail"
+            message = f"is in no architecture: {'the one derivation that chooses it fails' if tried == 1 else many}"
         else:
             message = "is in no architecture: every derivation fails before it is chosen"
-        common = self.causes[subject].most_common(1)
+        # What is never chosen fails with what fails before it.
+        common = (self.causes[subject] or sum(self.causes.values(), Counter[str]())).most_common(1)
         named = subject if isinstance(subject, Value) else f"{subject.rule.name}: {subject.describe()}"
         return Diagnostic(
             "G122",
             f"`{named}` {message}",
             subject.span,
-            evidence=tuple([f"{count} times {cause}" for cause, count in common]),
-            hint=f"mostly {common[0][0]}" if common else "see what fails before it, with --explain-rejections",
+            evidence=tuple([f"{counted(count, 'time')} {cause}" for cause, count in common]),
+            hint=f"mostly {common[0][0]}" if common else None,
             severity="warning" if proven else "note",
         )
+
+
+def _told(cause: Infeasible) -> str:
+    if cause.inside is not None:
+        place = f", in the definition at {cause.inside}"
+    else:
+        # What the whole architecture has to fulfil has a place, and no alternative.
+        place = f", at {cause.span}" if cause.origin is None and cause.span is not None else ""
+    return f"{cause.code}: {cause.message}{place}"
 
 
 def _subjects(root: Choice) -> Iterator[_Subject]:

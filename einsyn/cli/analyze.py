@@ -10,7 +10,7 @@ import typer
 
 from einsyn.cli import options as opt
 from einsyn.cli.output import OUTPUT
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _for_people(facts: dict[str, Any]) -> Iterator[str]:
     how = (
         "all derivations"
         if typed["exact"]
-        else f"{typed['draws']} draws, 95 %: {typed['low']:.1%} to {typed['high']:.1%}"
+        else f"{counted(typed['draws'], 'draw')}, 95 %: {typed['low']:.1%} to {typed['high']:.1%}"
     )
     yield line("well typed", f"{typed['share']:.1%} ({how}); over a limit {typed['over_limits']:.1%}")
     for name, key in (("parameters", "params"), ("MACs", "macs")):

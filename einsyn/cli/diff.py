@@ -9,6 +9,7 @@ import typer
 
 from einsyn.cli import options as opt
 from einsyn.cli.output import OUTPUT
+from einsyn.diagnostics import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def _for_people(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:
     yield line("productions", str(a["productions"]), str(b["productions"]))
     yield line("expected size", f"{a['expected_size']:.6g}", f"{b['expected_size']:.6g}")
     yield line("derivations", number(a["count"]), number(b["count"]))
-    yield line("looked at", *[("all of them" if r["exact"] else f"{r['draws']} draws") for r in (a, b)])
+    yield line("looked at", *[("all of them" if r["exact"] else counted(r["draws"], "draw")) for r in (a, b)])
     yield line("well typed", f"{a['well_typed']:.1%}", f"{b['well_typed']:.1%}")
     for key, name in (("params", "parameters"), ("macs", "MACs")):
         for part in ("q05", "median", "q95"):

@@ -8,7 +8,7 @@ import typer
 
 from einsyn.cli.options import InputOption, ProfileOption, SetOption, SpaceArgument, space_of
 from einsyn.cli.output import OUTPUT
-from einsyn.diagnostics import printable
+from einsyn.diagnostics import counted, printable
 from einsyn.errors import FileError, GrammarError
 
 
@@ -43,7 +43,6 @@ def lint(
         raise typer.Exit(1)
     notes = sum(d.severity == "note" for d in found)
     warnings = len(found) - notes
-    shown = f"{warnings} warning{'' if warnings == 1 else 's'}, " if warnings else ""
-    OUTPUT.message(
-        f"{space}: {shown}{notes} notes, no errors", {"space": space, "notes": notes, "warnings": warnings, "errors": 0}
-    )
+    shown = f"{counted(warnings, 'warning')}, " if warnings else ""
+    counts = {"space": space, "notes": notes, "warnings": warnings, "errors": 0}
+    OUTPUT.message(f"{space}: {shown}{counted(notes, 'note')}, no errors", counts)

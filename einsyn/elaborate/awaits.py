@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.elaborate import plan as plans
+from einsyn.elaborate.code import Code
 from einsyn.elaborate.values import Bound, Macro
 from einsyn.grammar.model import SpliceArg, Terminal
 from einsyn.ops.op import Op
@@ -14,7 +15,6 @@ from einsyn.ops.op import Op
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from einsyn.elaborate.code import Code
     from einsyn.elaborate.kinds import Kinds
     from einsyn.elaborate.plan import Plan
     from einsyn.grammar.model import Production, Rule
@@ -39,6 +39,9 @@ class Awaits:
     given: int = 0
 
 
+_ALIKE: Final = "give all of them the same parameters after their children, even unused ones"
+
+
 def check_alternatives(rules: Iterable[Rule], meanings: Sequence[Plan], kinds: Kinds) -> list[Diagnostic]:
     """What is wrong with alternatives that await something else than the first of their rule.
 
@@ -60,7 +63,7 @@ def check_alternatives(rules: Iterable[Rule], meanings: Sequence[Plan], kinds: K
             told = _difference(first[1], awaits, kinds)
             if told is not None:
                 said = f"`{_name(first[0])}` {told[0]}, `{_name(production)}` {told[1]}"
-                hint = "give all of them the same parameters after their children, even unused ones"
+                hint = _tensors_as_values(first[1], awaits) or _tensors_as_values(awaits, first[1]) or _ALIKE
                 problem = f"alternatives of `{rule.name}` await different things: {said}"
                 problems.append(Diagnostic("D034", problem, production.span, hint=hint))
                 break
@@ -127,6 +130,14 @@ def _difference(a: Awaits, b: Awaits, kinds: Kinds) -> tuple[str, str] | None:
     return None
 
 
+def _tensors_as_values(a: Awaits, b: Awaits) -> str | None:
+    """The hint where the second is no arrow because its tensors stand where values do: `define f(x) = ...`."""
+    code = b.macro
+    if not isinstance(code, Code) or code.tensors is not None or a.least != 0 or not a.tensors or b.least != a.tensors:
+        return None
+    return code.tensors_apart(b.given)
+
+
 def _values(awaits: Awaits, kinds: Kinds) -> list[tuple[str, frozenset[str] | None]]:
     """The names of what is awaited, and the kinds that it may be of."""
     macro = awaits.macro
@@ -144,10 +155,8 @@ def _kind(kinds: frozenset[str]) -> str:
 
 
 def _count(awaits: Awaits) -> str:
-    values = f"awaits {awaits.least} value{'' if awaits.least == 1 else 's'}"
-    if awaits.tensors is None:
-        return values
-    return f"{values} and {awaits.tensors} tensor{'' if awaits.tensors == 1 else 's'}"
+    values = f"awaits {counted(awaits.least or 0, 'value')}"
+    return values if awaits.tensors is None else f"{values} and {counted(awaits.tensors, 'tensor')}"
 
 
 def _name(production: Production) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from einsyn.diagnostics import counted
 from einsyn.elaborate.code import MISSING
 from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
@@ -35,7 +36,7 @@ def bind(
             given.append(())
     if len(given) > count:
         raise Infeasible(
-            "V006", f"`{code.name}` takes {count} values, {len(given)} are given", code.usage(), origin, span
+            "V006", f"`{code.name}` takes {counted(count, 'value')}, {len(given)} are given", code.usage(), origin, span
         )
     if named:
         given.extend([MISSING] * (count - len(given)))
@@ -79,9 +80,31 @@ def entered(
         return Frame(code.instructions, regs, origin)
     raise Infeasible(
         "T001",
-        f"`{code.name}` takes {len(names)} tensors, {len(args)} were given",
+        f"`{code.name}` takes {counted(len(names), 'tensor')}, {len(args)} were given",
         code.usage(),
         origin,
         span,
         args,
     )
+
+
+def lacking(macro: Macro, tensors: int, origin: Choice | None, span: Span | None) -> Infeasible:
+    """Why a definition that lacks values cannot be applied to some tensors."""
+    code, given = macro.code, len(macro.args)
+    waits = code.values[given : code.required]
+    hint = code.usage()
+    if code.tensors is None and len(waits) == tensors:
+        hint = code.tensors_apart(given)
+    return Infeasible("V006", f"`{code.name}` still awaits {', '.join(waits)}", hint, origin, span)
+
+
+def lacking_in_main(macro: Macro, span: Span) -> Infeasible:
+    """Why what `main` names is no arrow yet: more values come after the one that is the network's arrow."""
+    code, given = macro.code, len(macro.args)
+    waits = code.values[given : code.required]
+    before, arrow = [*code.values[: given - 1], *waits], code.values[given - 1]
+    hint = (
+        f"the network's arrow is the last value that `main` gives: let the definition take `{arrow}` last, "
+        f"`define {code.name}({', '.join([*before, arrow])})`, and write `//@ main {code.name}({', '.join(before)})`"
+    )
+    return Infeasible("V006", f"`{code.name}` still awaits {', '.join(waits)}", hint, None, span)

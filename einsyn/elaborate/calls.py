@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from einsyn.derivation.choice import UNSET, Choice
+from einsyn.diagnostics import counted
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.arithmetic import MAX_NESTING, too_much
-from einsyn.elaborate.bind import bind, entered
+from einsyn.elaborate.bind import bind, entered, lacking
 from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.frames import Frame, Types
 from einsyn.elaborate.infeasible import Infeasible
@@ -243,7 +244,7 @@ class Calls:
             return found[0]
         if isinstance(f, Combinator):
             if len(args) < f.minimum or (f.maximum is not None and len(args) > f.maximum) or named:
-                raise Infeasible("V006", f"`{f.name}` is given {len(args)} arguments", f.usage, origin, span)
+                raise Infeasible("V006", f"`{f.name}` is given {counted(len(args), 'argument')}", f.usage, origin, span)
             for i in f.forced:
                 if i < len(args):
                     args[i], frame = self.value(args[i])
@@ -320,8 +321,7 @@ class Calls:
             elif isinstance(f, Macro):
                 f = bind(f, [], {}, origin, span)
                 if isinstance(f, Macro):
-                    waits = ", ".join(f.code.values[len(f.args) : f.code.required])
-                    raise Infeasible("V006", f"`{f.code.name}` still awaits {waits}", f.code.usage(), origin, span)
+                    raise lacking(f, len(args), origin, span)
                 if isinstance(f, Frame):
                     raise Infeasible("V006", "a macro without tensors is applied to tensors", None, origin, span)
             elif isinstance(f, type) and issubclass(f, Op):

@@ -112,3 +112,9 @@ class Code:
 
         head = f"{self.name}{shown(self.values, self.rest, self.required)}"
         return head if self.tensors is None else head + shown(self.tensors, self.tensor_rest, len(self.tensors))
+
+    def tensors_apart(self, given: int) -> str:
+        """What to do about a definition whose values after the first `given` are meant to be tensors."""
+        written = f"define {self.name}({', '.join(self.values)})"
+        arrow = f"define {self.name}({', '.join(self.values[:given])})({', '.join(self.values[given:])})"
+        return f"`{written}` at {self.span} is no arrow: tensors have brackets of their own, `{arrow}`"

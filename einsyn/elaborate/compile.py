@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.diagnostics import Diagnostic, Span
 from einsyn.elaborate.arithmetic import BINARY, UNARY
 from einsyn.elaborate.builtins import BUILTINS
-from einsyn.elaborate.call_check import check_call
+from einsyn.elaborate.call_check import call_problems
 from einsyn.elaborate.code import MISSING, Code, Opcode
 from einsyn.elaborate.emitter import Emitter
 from einsyn.elaborate.scope import Scope
@@ -64,9 +64,7 @@ def compile_expression(name: str, expression: Expression, scope: Scope, locals_:
     compiler = _Compiler(scope)
     for local in locals_:
         compiler.declare(local)
-    compiler.emit(Opcode.RETURN, compiler.expression(expression))
-    code.instructions = tuple(compiler.instructions)
-    code.template = compiler.template
+    compiler.finish(code, compiler.expression(expression))
     return code
 
 
@@ -77,6 +75,16 @@ class _Compiler(Emitter):
         # Names bound in the block being compiled; binding any other name makes a new register.
         self.owned: set[str] = set()
         self.references: set[Code] = set()
+        self.problems: list[Diagnostic] = []
+        self.unbound: set[str] = set()
+
+    def finish(self, code: Code, result: int) -> None:
+        """Give a code object what was compiled. Raises what is wrong with it."""
+        if self.problems:
+            raise GrammarError(self.problems)
+        self.emit(Opcode.RETURN, result)
+        code.instructions = tuple(self.instructions)
+        code.template = self.template
 
     def error(self, code: str, message: str, span: Span, hint: str | None = None) -> GrammarError:
         return GrammarError(Diagnostic(code, message, span, hint=hint))
@@ -87,7 +95,9 @@ class _Compiler(Emitter):
         parameters = (*definition.values, *(definition.tensors or ()))
         for parameter in parameters:
             if parameter.name in self.names:
-                raise self.error("D004", f"parameter {parameter.name} is given twice", parameter.span)
+                raise self.error(
+                    "D004", f"parameter {parameter.name} is given twice", parameter.span, "rename one of them"
+                )
             self.declare(parameter.name)
             self.owned.add(parameter.name)
         for parameter in definition.values:
@@ -102,9 +112,7 @@ class _Compiler(Emitter):
                 result = self._list(body.results, body.span)
         else:
             result = self.expression(body)
-        self.emit(Opcode.RETURN, result)
-        code.instructions = tuple(self.instructions)
-        code.template = self.template
+        self.finish(code, result)
         return self.references
 
     def _default(self, parameter: Parameter) -> None:
@@ -224,9 +232,11 @@ class _Compiler(Emitter):
             return register
         value = self.scope.lookup(node.name)
         if value is MISSING:
-            near = closest(node.name, {*self.names, *self.scope.names()})
-            hint = f"did you mean `{near}`?" if near else "bind it, define it, or make it an argument"
-            raise self.error("D010", f"`{node.name}` is not bound", node.span, hint)
+            if node.name not in self.unbound:
+                self.unbound.add(node.name)
+                hint = self.scope.unbound(node.name, self.names, node.span.file)
+                self.problems.append(Diagnostic("D010", f"`{node.name}` is not bound", node.span, hint=hint))
+            return self.register()  # nothing is known of it, and what follows is looked at all the same
         if isinstance(value, Macro):
             self.references.add(value.code)
             return self.constant_for((Macro, value.code), value)
@@ -314,12 +324,15 @@ class _Compiler(Emitter):
     def _call(self, node: Call) -> int:
         builtin = self._builtin_name(node)
         if builtin is not None:
-            check_call(node, builtin)
+            self.problems += call_problems(node, builtin)
             return self._builtin(node, builtin)
         function = self.expression(node.function)
-        check_call(node, self.template[function] if function in self.constant_registers else MISSING)
+        wrong = call_problems(node, self.template[function] if function in self.constant_registers else MISSING)
+        self.problems += wrong
         registers, spread = self._items(node.positional)
         named = tuple((name, self.expression(value)) for name, value in node.named)
+        if wrong:
+            return self.register()
         folded = self._fold_call(function, registers, spread, named)
         if folded is not None:
             return folded

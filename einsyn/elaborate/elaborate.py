@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from einsyn.derivation.choice import Choice
 from einsyn.derivation.choosers import tree_of
 from einsyn.derivation.text import join, read
+from einsyn.elaborate.bind import lacking_in_main
 from einsyn.elaborate.build import build_graph
 from einsyn.elaborate.code import Code, Opcode
 from einsyn.elaborate.frames import Frame
 from einsyn.elaborate.infeasible import Infeasible
 from einsyn.elaborate.machine import Machine
 from einsyn.elaborate.trace import Trace
-from einsyn.elaborate.values import Bound, Tensor, Value, kind_name
+from einsyn.elaborate.values import Bound, Macro, Tensor, Value, kind_name
 from einsyn.ir.graph import peak_activation_bytes
 
 if TYPE_CHECKING:
@@ -152,7 +153,10 @@ def _main(machine: Machine, main: Code, root: Choice) -> Value:
     """What `main` makes of the start symbol's arrow."""
     wrapper = machine.run(Frame(main.instructions, main.template.copy(), root))
     instructions = ((int(Opcode.CALL), 2, 0, (1,), None, None, main.span), (int(Opcode.RETURN), 2))
-    return machine.run(Frame(instructions, [wrapper, root, None], root))
+    arrow = machine.run(Frame(instructions, [wrapper, root, None], root))
+    if isinstance(arrow, Macro) and isinstance(wrapper, Macro) and arrow.code is wrapper.code and main.span:
+        raise lacking_in_main(arrow, main.span)  # the definition that `main` names, with one value more
+    return arrow
 
 
 def _tensors(outcome: Value) -> tuple[Tensor, ...]:
@@ -220,6 +224,10 @@ def _check_requirements(program: Program, machine: Machine, result: Elaboration)
         regs = code.template.copy()
         regs[: len(code.values)] = [costs[name] for name in code.values]
         holds = machine.run(Frame(code.instructions, regs, result.root))
-        if holds is not True:
+        if holds is not True and holds is not False:
+            found = kind_name(holds)
+            hint = "compare it with what it must be, as in `params < 100`"
+            raise Infeasible("V002", f"`require` needs a boolean, not {found}", hint, None, require.span)
+        if not holds:
             shown = f": {require.message}" if require.message else ""
             raise Infeasible("V005", f"a requirement of the space does not hold{shown}", None, None, require.span)

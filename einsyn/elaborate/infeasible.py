@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from einsyn.elaborate.values import Tensor
     from einsyn.ir.mismatch import Text
 
-
+# What definitions that belong to the language have for a file.
+LANGUAGE: Final = "the language"
 _REQUIREMENT: Final = "V005"
 # What to do where the one who raised it had nothing better to say.
 _HINTS: Final = {
@@ -72,15 +73,19 @@ class Infeasible(Reason):
         return self.code.startswith("L")
 
     @property
-    def is_of_values(self) -> bool:
-        """Whether a definition ended it by its values, rather than types or limits."""
-        return self.code.startswith("V")
+    def inside(self) -> Span | None:
+        """The place in a definition where it happened, if it did: limits have none, nor does the language itself."""
+        production = self.origin.production if self.origin is not None else None
+        span = self.span
+        if span is None or production is None or span == production.span or span.file == LANGUAGE or self.is_limit:
+            return None
+        return span
 
     def diagnostic(self) -> Diagnostic:
         """The cause as a person would want to be told.
 
         The place is that of the production where it happened. A requirement that is not met is a place itself, and
-        where the values of a definition do not fit, its place is evidence.
+        where a call or a value in a definition is wrong, its place is evidence.
         """
         span = self.span
         path = None
@@ -89,7 +94,9 @@ class Infeasible(Reason):
             path = str(self.origin)
             production = self.origin.production
             if production is not None and not (self.code == _REQUIREMENT and span):
-                evidence = (f"in the definition at {span}",) if self.is_of_values and span else ()
+                # Where tensors are involved, what became of them is the evidence.
+                shown = self.inside is not None and (self.code.startswith("V") or not self.operands)
+                evidence = (f"in the definition at {self.inside}",) if shown else ()
                 span = production.span
         hint = self.hint or _HINTS.get(self.code)
         return Diagnostic(self.code, self.message, span, path, evidence, hint=hint)

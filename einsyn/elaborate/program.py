@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from einsyn.diagnostics import Diagnostic, Span, closest
+from einsyn.diagnostics import Diagnostic, Span, closest, counted, in_order
 from einsyn.elaborate import plan as plans
 from einsyn.elaborate.awaits import check_alternatives
 from einsyn.elaborate.builtins import COMBINATORS, PRELUDE
 from einsyn.elaborate.code import Code
 from einsyn.elaborate.compile import compile_body, compile_expression, head
+from einsyn.elaborate.elsewhere import Elsewhere
+from einsyn.elaborate.infeasible import LANGUAGE
 from einsyn.elaborate.kinds import Body, Kinds
 from einsyn.elaborate.plan import Plan
 from einsyn.elaborate.scope import Scope
@@ -24,7 +26,7 @@ from einsyn.ops.op import Op
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from einsyn.grammar.macros.syntax import Definition
+    from einsyn.grammar.macros.syntax import Definition, Expression, Require
     from einsyn.grammar.model import Arg, Grammar
 
 # Costs that a `require` of the space may name.
@@ -49,9 +51,10 @@ class Program:
         self._references: dict[Code, set[Code]] = {}
         self._scopes: dict[Code, Scope] = {}
         self._problems: list[Diagnostic] = []
-        prelude = Parser(PRELUDE, "the language").file()[1]
+        prelude = Parser(PRELUDE, LANGUAGE).file()[1]
         self._prelude = {d.name: d for d in prelude}
-        self.scope = Scope(self._visible(directives.definitions), directives.params)
+        self._elsewhere = Elsewhere(grammar)
+        self.scope = Scope(self._visible(directives.definitions), directives.params, self._elsewhere)
         self._compile(list(directives.definitions.values()))
         self._refuse_recursion()
         self.main = None if directives.main is None else self._main()
@@ -61,19 +64,11 @@ class Program:
             code = self.scope.macros.get(directives.main.name)
             if code is not None and len(code.values) == 1 and not code.rest and code.tensors is not None:
                 self.wrapper = code
-        self.requires = [
-            (
-                compile_expression(
-                    "require", r.condition, self.scope, tuple(c for c in COSTS if c not in directives.params)
-                ),
-                r,
-            )
-            for r in directives.requires
-        ]
+        self.requires = self._requires()
         self.plans = [self._plan(p) for p in grammar.productions]
         self._problems += check_alternatives(grammar.rules.values(), self.plans, Kinds(self._body))
         if self._problems:
-            raise GrammarError(self._problems)
+            raise GrammarError(in_order(self._problems))
 
     # Definitions.
 
@@ -105,7 +100,7 @@ class Program:
                 # A `.ein` file sees its own names; parameters reach it as arguments.
                 key = id(definition.scope)
                 if key not in scopes:
-                    scopes[key] = Scope(self._visible(definition.scope), {})
+                    scopes[key] = Scope(self._visible(definition.scope), {}, self._elsewhere)
                 scope = scopes[key]
             self._scopes[code] = scope
             try:
@@ -143,7 +138,7 @@ class Program:
                             hint="recursion belongs in the grammar, where a derivation bounds it; use repeat or a fold",
                         )
                     )
-                    raise GrammarError(self._problems)
+                    raise GrammarError(in_order(self._problems))
                 if code in done:
                     continue
                 path.append(code)
@@ -153,8 +148,19 @@ class Program:
     def _main(self) -> Code | None:
         expression = self.grammar.directives.main
         assert expression is not None
+        return self._compiled("main", expression)
+
+    def _requires(self) -> list[tuple[Code, Require]]:
+        """What an architecture has to fulfil, with the code that finds out."""
+        directives = self.grammar.directives
+        costs = tuple(c for c in COSTS if c not in directives.params)
+        compiled = [(self._compiled("require", r.condition, costs), r) for r in directives.requires]
+        return [(code, r) for code, r in compiled if code is not None]
+
+    def _compiled(self, name: str, expression: Expression, locals_: tuple[str, ...] = ()) -> Code | None:
+        """The code of an expression; None where it is wrong, which is noted."""
         try:
-            return compile_expression("main", expression, self.scope)
+            return compile_expression(name, expression, self.scope, locals_)
         except GrammarError as error:
             self._problems.extend(error.diagnostics)
             return None
@@ -188,17 +194,24 @@ class Program:
             return self._plan_combinator(production, target)
         if isinstance(target, type) and issubclass(target, Op):
             return self._plan_primitive(production, target)
-        near = closest(production.alias, self.scope.names())
-        hint = f"did you mean `{near}`?" if near else f"add `//@ define {production.alias}(...)(x) = ...`"
-        if production.alias in self.scope.params:
-            hint = f"the parameter `{production.alias}` hides what has that name; give the parameter another"
         self._problem(
             "D031",
             f"`{production.alias}` is neither a definition nor a primitive",
             production.span,
-            hint,
+            self._missing(production.alias),
         )
         return Plan(production, plans.VALUE)
+
+    def _missing(self, alias: str) -> str:
+        """What to do about an alias that denotes nothing."""
+        if alias in self.scope.params:
+            return f"the parameter `{alias}` hides what has that name; give the parameter another"
+        # Definitions belong to the file of the space, also for alternatives that it imports.
+        home = self._elsewhere.library_hint(alias, self.grammar.file)
+        if home is not None:
+            return home
+        near = closest(alias, self.scope.names())
+        return f"did you mean `{near}`?" if near else f"add `//@ define {alias}(...)(x) = ...`"
 
     def _plan_macro(self, production: Production, target: Macro) -> Plan:
         code, given = target.code, len(production.args)
@@ -206,7 +219,7 @@ class Program:
         if not code.rest and given > most and not _splices(production.args):
             self._problem(
                 "D032",
-                f"`{code.name}` takes {most} values, this alternative gives {given}",
+                f"`{code.name}` takes {counted(most, 'value')}, this alternative gives {given}",
                 production.span,
                 code.usage(),
             )
@@ -221,7 +234,9 @@ class Program:
     def _plan_combinator(self, production: Production, target: Combinator) -> Plan:
         given = len(production.args)
         if given < target.minimum or (target.maximum is not None and given > target.maximum):
-            self._problem("D032", f"`{target.name}` is given {given} arguments", production.span, target.usage)
+            self._problem(
+                "D032", f"`{target.name}` is given {counted(given, 'argument')}", production.span, target.usage
+            )
         plan = Plan(production, plans.CALL, target)
         if target is COMBINATORS["seq"] and plan.plain and all(isinstance(s, Rule) for s in production.slots):
             plan.kind = plans.SEQUENCE
@@ -243,7 +258,7 @@ class Program:
                 )
             self._problem(
                 "D032",
-                f"`{target.name}` takes {len(declared)} attributes, this alternative gives {len(args)}",
+                f"`{target.name}` takes {counted(len(declared), 'attribute')}, this alternative gives {len(args)}",
                 production.span,
                 hint,
             )

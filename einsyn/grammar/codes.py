@@ -87,6 +87,7 @@ CODES: Final = {
     "G110": "a rule is never used (note)",
     "G111": "a terminal is never used (note)",
     "G112": "the first alternative of a rule is empty, perhaps unintended (note)",
+    "G113": "a comment that reads like a pragma or directive (note)",
     "U010": "a parameter that the space does not have is set",
     "U011": "a parameter is set to a value of the wrong kind",
 }

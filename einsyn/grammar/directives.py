@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Span, closest
+from einsyn.errors import GrammarError
 from einsyn.grammar.macros.parser import Parser
+from einsyn.grammar.macros.slips import following_hint
 from einsyn.grammar.macros.syntax import Binary, Definition, Expression, Literal, Require, Unary
 from einsyn.grammar.model import InputDecl, Scalar
 from einsyn.grammar.pragmas import PRAGMAS, blank_except
@@ -35,6 +37,8 @@ DIRECTIVES: Final = (
 _WORD: Final = re.compile(r"[ \t]*([^\s()=]*)")
 _NAME: Final = re.compile(r"[a-z_][A-Za-z0-9_]*")
 _TYPE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*[ \t]*\[[^\]\n]*\]")
+_DEFINE: Final = re.compile(r"^[ \t]*define\b", re.MULTILINE)
+_SIGN: Final = re.compile(r"[ \t]*([=:])(?!=)[ \t]*")
 _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _NUMBER_EXAMPLES: Final = {"max_params": "5e7", "max_memory": "2 GiB"}
 
@@ -77,6 +81,7 @@ class _Directives:
         for definition in (*self._tree.rules, *self._tree.terminals):
             inside.update(range(definition.span.line + 1, definition.last_line))
         done = 0  # definitions run over several lines
+        unread = False
         for comment in self._comments:
             if comment.start < done:
                 continue
@@ -98,8 +103,20 @@ class _Directives:
             elif comment.line in inside:
                 self._report.error("G048", f"the directive `{word}` stands inside a rule", span, "move it out")
             else:
-                done = self._directive(word, match.end(1), comment.end, span)
+                try:
+                    done = self._directive(word, match.end(1), comment.end, span)
+                except GrammarError as error:
+                    self._report.add(error)
+                    unread = True
+                    done = self._next_define(comment.end) if word == "define" else comment.end
+        if unread:  # what it would have said is missing from here on
+            self._report.check()
         return self._found
+
+    def _next_define(self, offset: int) -> int:
+        """Where the next definition begins: lines before it may belong to one that could not be read."""
+        found = _DEFINE.search(self._text, offset)
+        return len(self._text) if found is None else found.start()
 
     def _directive(self, word: str, offset: int, end: int, span: Span) -> int:
         """Read one directive; returns where it ended."""
@@ -112,6 +129,7 @@ class _Directives:
             case "main":
                 self._once(word, self._found.main, span)
                 self._need(text, word, "main classifier", span)
+                self._no_sign(word, offset, end)
                 self._found.main, offset = self._parser.expression(offset)
                 return self._rest(offset)
             case "require":
@@ -156,7 +174,7 @@ class _Directives:
         if rest:
             start = offset + self._text[offset:end].index(rest)
             self._report.fail(
-                "G049", "something follows the end of the directive", self._span(start, end), "start a remark with `//`"
+                "G049", "something follows the end of the directive", self._span(start, end), following_hint(rest)
             )
         return end
 
@@ -168,6 +186,19 @@ class _Directives:
         if not text:
             self._report.fail("G049", f"`{word}` needs an argument", span, f"for example `//@ {example}`")
         return text
+
+    def _no_sign(self, words: str, offset: int, end: int) -> None:
+        """What a directive says follows its words, without `=` or `:` between them."""
+        match = _SIGN.match(self._text, offset, end)
+        if match is not None:
+            value = _before_remark(self._text[match.end() : end])
+            raise self._parser.source.error(
+                "D002",
+                f"expected a value, found `{match[1]}`",
+                match.start(1),
+                match.end(1),
+                f"write it without `{match[1]}`: `//@ {words} {value}`",
+            )
 
     def _version(self, text: str, span: Span) -> None:
         self._once("einsyn", self._found.version, span)
@@ -209,6 +240,7 @@ class _Directives:
         example = "param classes 10"
         name, offset = self._name(offset, end, "a parameter", example, span)
         self._need(self._text[offset:end].strip(), f"param {name}", example, span)
+        self._no_sign(f"param {name}", offset, end)
         expression, offset = self._parser.expression(offset)
         self._rest(offset)
         if name in self._found.params:
@@ -233,6 +265,7 @@ class _Directives:
         self._once(word, self._found.limits.get(word), span)
         example = f"{word} {_NUMBER_EXAMPLES.get(word, '100')}"
         self._need(self._text[offset:end].strip(), word, example, span)
+        self._no_sign(word, offset, end)
         expression, offset = self._parser.expression(offset)
         value = self._count(expression)
         unit = _before_remark(self._text[offset:end])

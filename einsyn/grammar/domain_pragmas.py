@@ -6,6 +6,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from einsyn.diagnostics import counted
 from einsyn.grammar.domains import Domain, JoinedDomain, ListDomain, RangeDomain
 from einsyn.grammar.values import canonical_decimal, decimal_digits, is_decimal, is_float_terminal, is_int
 from einsyn.grammar.weights import check_shares
@@ -91,7 +92,7 @@ class DomainBuilder:
         if len(shares) != count:
             self._report.error(
                 "G083",
-                f"{len(shares)} weights for the {count} texts of `{terminal.name}`",
+                f"{counted(len(shares), 'weight')} for the {counted(count, 'text')} of `{terminal.name}`",
                 shares[0].span,
                 "give one for each text, in order",
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from einsyn.diagnostics import counted
 from einsyn.grammar.lark_tree import Group, NameRef, Repeat, TemplateUse
 from einsyn.grammar.model import Rule, Terminal
 from einsyn.grammar.references import shown
@@ -225,7 +226,7 @@ class Expander:
             wanted = len(entry.definition.parameters) if entry else 0
             self._report.fail(
                 "G025",
-                f"`{name}` gives {len(use.arguments)} arguments to `{use.name}`, which takes {wanted}",
+                f"`{name}` gives {counted(len(use.arguments), 'argument')} to `{use.name}`, which takes {wanted}",
                 use.span,
                 None,
             )

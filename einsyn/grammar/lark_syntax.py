@@ -47,7 +47,7 @@ class _Reader:
         self._text = text
         self._file = file
         self._report = report
-        self._tokens, self._comments = tokenize(text, file, report)
+        self._tokens, self._comments, self._alike = tokenize(text, file, report)
         self._at = 0
         self._depth = 0
         self._rules: list[RuleDef] = []
@@ -101,6 +101,7 @@ class _Reader:
             tuple(self._imports),
             tuple(self._ignores),
             tuple(self._comments),
+            tuple(self._alike),
         )
 
     def _statement(self) -> None:

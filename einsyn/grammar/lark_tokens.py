@@ -40,10 +40,11 @@ class Token:
     column: int
 
 
-def tokenize(text: str, file: str, report: Report) -> tuple[list[Token], list[Comment]]:
-    """The tokens of a `.lark` file, newlines included, and its `//@` comments."""
+def tokenize(text: str, file: str, report: Report) -> tuple[list[Token], list[Comment], list[Comment]]:
+    """The tokens of a `.lark` file, newlines included, its `//@` comments, and others that look much like these."""
     tokens: list[Token] = []
     comments: list[Comment] = []
+    alike: list[Comment] = []
     line, line_start, offset = 1, 0, 0
     blank = True  # nothing but white space so far on this line
     while offset < len(text):
@@ -55,8 +56,9 @@ def tokenize(text: str, file: str, report: Report) -> tuple[list[Token], list[Co
         lexeme = match.group()
         end = match.end()
         if kind == "comment":
-            if lexeme.startswith("//@"):
-                comments.append(Comment(offset, offset + len(lexeme.rstrip("\r")), line, blank))
+            if lexeme.startswith("//@") or lexeme.lstrip("/# \t").startswith("@"):
+                found = Comment(offset, offset + len(lexeme.rstrip("\r")), line, blank)
+                (comments if lexeme.startswith("//@") else alike).append(found)
         elif kind != "space":
             tokens.append(Token(lexeme if kind == "op" else kind, lexeme, offset, end, line, offset - line_start + 1))
             blank = False
@@ -68,7 +70,7 @@ def tokenize(text: str, file: str, report: Report) -> tuple[list[Token], list[Co
         offset = end
     tokens.append(Token("newline", "", offset, offset, line, offset - line_start + 1))
     tokens.append(Token("end", "", offset, offset, line, offset - line_start + 1))
-    return tokens, comments
+    return tokens, comments, alike
 
 
 def _stray_hint(char: str) -> str:

@@ -144,7 +144,7 @@ class Ignore:
 
 @dataclass(eq=False, repr=False, match_args=False, slots=True)
 class Comment:
-    """A `//@` comment: offsets of its first character and its end, and whether its line holds nothing else."""
+    """A comment: offsets of its first character and its end, and whether its line holds nothing else."""
 
     start: int
     end: int
@@ -154,7 +154,7 @@ class Comment:
 
 @dataclass(eq=False, repr=False, match_args=False, slots=True)
 class LarkFile:
-    """A parsed `.lark` file."""
+    """A parsed `.lark` file; `alike` are comments that look much like the `//@` ones in `comments`."""
 
     file: str
     text: str
@@ -163,3 +163,4 @@ class LarkFile:
     imports: tuple[Import, ...]
     ignores: tuple[Ignore, ...]
     comments: tuple[Comment, ...]
+    alike: tuple[Comment, ...]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Span, closest
+from einsyn.errors import GrammarError
 from einsyn.grammar.macros.parser import Parser
+from einsyn.grammar.macros.slips import percent_hint
 from einsyn.grammar.macros.syntax import Binary, Expression
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ PRAGMAS: Final = (*SHARES, "uniform", *DOMAINS)
 _WORD: Final = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]*)?")
 _SPACE: Final = re.compile(r"[ \t]*(?://[^\n]*)?")
 _ITEM: Final = re.compile(r'[ \t]*(?:"([^"\n]*)"|((?:[^\s"/]|/(?!/))+))')
+_ALIKE: Final = re.compile(r"[/# \t]*@[ \t]*(\w+)(?!\S)")
 
 
 _NEEDS: Final = {
@@ -119,8 +122,27 @@ class _Pragmas:
         for statement in self._tree.imports:
             owners[statement.span.line] = statement
         for comment in self._comments:
-            self._comment(comment, owners.get(comment.line))
+            try:
+                self._comment(comment, owners.get(comment.line))
+            except GrammarError as error:
+                self._report.add(error)
+        self._note_alike()
         return self._found
+
+    def _note_alike(self) -> None:
+        """Comments that would be pragmas or directives if they began with `//@`."""
+        from einsyn.grammar.directives import DIRECTIVES
+
+        for comment in self._tree.alike:
+            text = self._tree.text[comment.start : comment.end]
+            match = _ALIKE.match(text)
+            if match is not None and match[1] in (*PRAGMAS, *DIRECTIVES):
+                self._report.note(
+                    "G113",
+                    f"a comment that reads like `{match[1]}` and is none",
+                    self._span(comment.start, comment.end),
+                    f"write `//@ {text[match.start(1) :]}`, without anything between `//` and `@`, if it is meant",
+                )
 
     def _comment(self, comment: Comment, owner: RuleDef | TerminalDef | Import | None) -> None:
         from einsyn.grammar.lark_tree import Import, RuleDef
@@ -222,9 +244,8 @@ class _Pragmas:
             self._report.fail("G045", f"`{word}` needs {_NEEDS[word][0]}", span, f"write it as `//@ {_NEEDS[word][1]}`")
         expression, end = self._parser.expression(offset)
         if end > comment.end:
-            self._report.fail(
-                "G045", f"the expression after `{word}` goes on after the end of its line", span, "a pragma is one line"
-            )
+            hint = percent_hint(self._text[offset : comment.end]) or "a pragma is one line"
+            self._report.fail("G045", f"the expression after `{word}` goes on after the end of its line", span, hint)
         return expression, end
 
     def _end(self, offset: int, comment: Comment) -> None:

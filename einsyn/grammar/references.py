@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from einsyn.diagnostics import closest
+from einsyn.diagnostics import closest, counted
 from einsyn.grammar.lark_tree import CharRange, Group, NameRef, RegexLiteral, Repeat, StringLiteral, TemplateUse
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _check_template(use: TemplateUse, rules: Mapping[str, RuleEntry], report: Re
         parameters = ", ".join(p.name for p in entry.definition.parameters)
         report.error(
             "G025",
-            f"the template `{use.name}` takes {wanted} arguments, and {given} are given",
+            f"the template `{use.name}` takes {counted(wanted, 'argument')}, and {given} are given",
             use.span,
             f"its parameters are {parameters}",
         )

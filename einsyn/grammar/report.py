@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from einsyn.diagnostics import Diagnostic, Span, source_excerpt
+from einsyn.diagnostics import Diagnostic, Span, in_order, source_excerpt
 from einsyn.errors import GrammarError
 
 if TYPE_CHECKING:
@@ -44,11 +44,17 @@ class Report:
         if len(self.errors) >= MAX_ERRORS:
             self.check()
 
+    def add(self, error: GrammarError) -> None:
+        """Note what was raised and go on, where what follows does not rest on it."""
+        self.errors += [found for found in error.diagnostics if found not in self.errors]
+        if len(self.errors) >= MAX_ERRORS:
+            self.check()
+
     def fail(
         self, code: str, message: str, span: Span | None, hint: str | None = None, *, evidence: Sequence[str] = ()
     ) -> NoReturn:
         """Stop at an error that makes further findings meaningless."""
-        raise GrammarError([*self.errors, self.diagnostic(code, message, span, hint, evidence=evidence)])
+        raise GrammarError(in_order([*self.errors, self.diagnostic(code, message, span, hint, evidence=evidence)]))
 
     def note(self, code: str, message: str, span: Span | None, hint: str | None = None) -> None:
         """A finding that is not an error."""
@@ -57,4 +63,4 @@ class Report:
     def check(self) -> None:
         """Raise what was found so far, if anything."""
         if self.errors:
-            raise GrammarError(self.errors)
+            raise GrammarError(in_order(self.errors))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, counted
 from einsyn.errors import BackendError
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.types import BYTES, TensorType
@@ -189,7 +189,7 @@ class Op(Lawful):
         if rest:
             raise Mismatch(
                 "D041",
-                f"`{cls.name}` takes at most {len(declared)} attributes, {len(args)} were given",
+                f"`{cls.name}` takes at most {counted(len(declared), 'attribute')}, {len(args)} were given",
                 hint=f"its signature is {cls.usage()}",
             )
         for key, value in named.items():

@@ -17,6 +17,14 @@ def test_a_space_and_itself() -> None:
         assert (side.contained, side.same, side.known) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
 
 
+@pytest.mark.parametrize("count", [7, 9, 19, 31, 49])
+def test_shares_are_never_above_one(count: int) -> None:
+    widths = " | ".join(f'"{i}"' for i in range(1, count + 1))
+    space = small_space(f'{SEQUENCE}start: "l" W -> linear\nW: {widths}\n')
+    a, _ = compare(space, space, 100)
+    assert (a.contained, a.same, a.known) == (1, 1, 1)
+
+
 def test_sets_and_probabilities() -> None:
     """B has no `i`, has an `s`, and calls by `t` what is relu."""
     b_text = (

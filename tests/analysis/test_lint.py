@@ -144,7 +144,8 @@ W: "8" | "9" | "16"
 def test_a_proven_value() -> None:
     found = lint(small_space(VALUES), 300)
     assert [(d.code, d.severity, d.message) for d in found] == [
-        ("G122", "warning", f'`W: "{n}"` is in no architecture: all 1 derivations that choose it fail') for n in (8, 16)
+        ("G122", "warning", f'`W: "{n}"` is in no architecture: the one derivation that chooses it fails')
+        for n in (8, 16)
     ]
     assert {d.span.line for d in found if d.span} == {6}
     # Where no value does, it is the alternative that is told.
@@ -161,7 +162,8 @@ def test_a_value_of_an_infinite_space() -> None:
     (found,) = lint(small_space(text), 300)
     assert (found.code, found.severity) == ("G122", "note")
     assert '`W: "032"` is in no architecture that was seen' in found.message
-    assert found.hint == 'mostly T004: width of `linear` must be an integer, not "032"'
+    assert found.hint is not None
+    assert found.hint.startswith('mostly T004: width of `linear` must be an integer, not "032", in the definition at')
 
 
 def test_numbers_without_end_are_not_asked_for() -> None:

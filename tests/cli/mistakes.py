@@ -15,8 +15,15 @@ DOUBTFUL = {
     "argument that hides a parameter": '//@ param n 3\nstart: "a" -> f\n'
     "//@ define f(n=8)(x) = linear(n)(x)\n//@ main g\n"
     "//@ define g(body)(x) = repeat(n, body)(x)",
+    "local names that hide others": '//@ param n 3\nstart: "a" W -> top\nW: "8" | "4"\n'
+    "//@ define twice(v) = 2 * v\n//@ define top(w)(x) {\n//@   n = twice(w) + n\n//@   tanh, y = [relu, x]\n"
+    "//@   for twice in 0..n with gelu = y { gelu = linear(n)(tanh(gelu)) }\n"
+    "//@   return seq(*[silu for silu in [relu]])(gelu)\n//@ }",
+    "parameter with the name of an input": '//@ param x 8\nstart: "a" -> wide\n//@ define wide()(y) = linear(x)(y)',
     "parameter that hides a primitive": '//@ param tanh 3\nstart: "a" -> f\n//@ define f()(x) = linear(tanh)(x)',
     "parameter with the name of what an alternative denotes": '//@ param relu 3\nstart: "a" -> relu',
+    "comments like pragmas and directives": '// @param n 3\n# @ title Mine\n// @author me\n'
+    'start: "v" -> relu // @ p 0.3\n | "w" -> tanh #@p 0.4\n | "x" -> silu // p 0.3\n',
     "rule never used": 'start: "a" -> relu\nb: "b" -> tanh',
     "terminal never used": 'start: "a" -> relu\nW: "8" | "16"',
     "empty first alternative": 'start: a\na:\n | "a" -> relu\n | "b" -> tanh',
@@ -32,6 +39,22 @@ DOUBTFUL = {
     "//@ define conv3(w)(x) = conv(w, 3)(x)",
     "sizes that never agree": 'start: "a" -> relu\n | "b" -> f\n//@ define f()(x) = x + linear(4)(x)',
     "division with a remainder": 'start: "a" -> relu\n | "h" -> f\n//@ define f()(x) = linear(size_of(x, "s") / 4)(x)',
+    "an attribute that a definition leaves out": 'start: "a" K -> wide\nK: "8" | "9"\n'
+    "//@ define wide(w)(x) = linear()(x)",
+    "a loop over a number": 'start: "a" K -> loop\nK: "8" | "9"\n'
+    "//@ define loop(w)(x) { for i in w with y = x { y = relu(y) } return y }",
+    "an attribute of a wrong kind in a definition": 'start: "a" K -> wide\nK: "8" | "9"\n'
+    '//@ define wide(w)(x) = linear("w")(x)',
+    "what fails before the others are chosen": 'start: "a" f -> early\nf: "r" -> relu | "t" -> tanh\n'
+    "//@ define early(f)(x) = f(linear(x)(x))",
+    "main that awaits more values": '//@ param n 10\n//@ main top\nstart: "a" -> relu\n'
+    "//@ define top(f, m)(x) = linear(n + m)(f(x))",
+    "main that awaits more values, in an infinite space": '//@ main top\nstart: "a" -> relu | "a" start -> seq\n'
+    "//@ define top(f, m)(x) = linear(m)(f(x))",
+    "an arrow whose tensors are values": 'start: "a" -> act\n//@ define act(x) = tanh(x)',
+    "a requirement that is no condition": '//@ require params\nstart: "a" -> relu\n | "b" W -> linear\nW: "8"',
+    "a requirement that never holds": '//@ require params > 100, "more"\nstart: "a" -> relu\n | "b" W -> linear\n'
+    'W: "16"',
     "a limit that lets nothing through": '//@ max_params 10\nstart: "a" -> relu\n | "l" W -> linear\nW: "8" | "16"',
     "an alternative that never fits, in an infinite space": 'start: f //@ p 0.7\n | f ";" start -> seq\n'
     'f: "a" -> relu\n | "c" -> conv3\n//@ define conv3()(x) = conv(4, 3)(x)',

@@ -36,6 +36,13 @@ def test_a_sentence_that_is_no_architecture(einsyn: Command) -> None:
         assert einsyn("check", "space.lark", repair["arch"]).status == 0
 
 
+def test_no_repair_is_told_twice(einsyn: Command) -> None:
+    text = '//@ require params < 100\nstart: "a" W -> linear\nW: "8" | "9" | "16"\n'
+    Path("small.lark").write_text(f"//@ einsyn 1\n//@ input x f32[B, s:4, d:8]\n{text}")
+    (record,) = einsyn("explain", "small.lark", "a16", "--json").records()
+    assert [r["arch"] for r in record["repairs"]] == ["a8", "a9"]
+
+
 def test_an_architecture_and_its_choices(einsyn: Command) -> None:
     done = einsyn("explain", "space.lark", "linear8;[relu+linear8]", "--json")
     (record,) = done.records()

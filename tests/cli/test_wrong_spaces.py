@@ -56,4 +56,4 @@ def test_every_error_is_reported_not_only_the_first(einsyn: Command, tmp_path: P
     file = tmp_path / "space.lark"
     file.write_text(HEAD + 'start: "a" -> relux | "b" -> tanhh\n//@ define one()(x) = y\n')
     codes = [found["code"] for found in einsyn("sample", str(file), "--json").findings()]
-    assert codes == ["D010", "D031", "D031"]
+    assert codes == ["D031", "D031", "D010"]

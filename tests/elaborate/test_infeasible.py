@@ -88,6 +88,23 @@ def test_the_memory_limit_is_exact() -> None:
     assert cause(SEQUENCE + NETS, "nl8r", max_memory=architecture.memory - 1).code == "L004"
 
 
+@pytest.mark.parametrize(("call", "code"), [('linear("w")(x)', "T004"), ("linear()(x)", "D042")])
+def test_a_wrong_call_shows_its_place(call: str, code: str) -> None:
+    found = cause(f'{SEQUENCE}start: "n" -> net\n//@ define net()(x) = relu({call})\n', "n")
+    assert found.code == code
+    assert found.evidence[0].startswith("in the definition at ")
+    assert found.evidence[0].endswith("space.lark:4:28")
+
+
+@pytest.mark.parametrize("condition", ["params", "params + 1", '"yes"', "[params]"])
+def test_a_requirement_that_is_no_condition(condition: str) -> None:
+    found = cause(f'{SEQUENCE}//@ require {condition}\nstart: "n" -> relu\n', "n")
+    assert (found.code, found.path) == ("V002", None)
+    assert found.message.startswith("`require` needs a boolean, not a")
+    assert found.span is not None
+    assert found.span.line == 3
+
+
 def test_windows_that_fit_nowhere() -> None:
     found = cause(IMAGE + NETS, "nrm")
     assert found.code == "T015"

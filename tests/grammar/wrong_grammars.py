@@ -453,7 +453,7 @@ CASES: Final[list[tuple[str, str, str, str]]] = [
     ("main twice", '//@ main f\n//@ main g\nstart: "a"\n', "G061 3:1", "`main` is given twice"),
     ("main without expression", '//@ main\nstart: "a"\n', "G049 2:1", "`main` needs an argument"),
     ("definition twice", '//@ define f(x) = x\n//@ define f(y) = y\nstart: "a"\n', "G066 3:5", "`f` is defined twice"),
-    ("open definition", '//@ define f(x) = (x\nstart: "a"\n', "D002 4:1", "expected `)`, found the end of the text"),
+    ("open definition", '//@ define f(x) = (x\nstart: "a"\n', "D002 2:21", "expected `)`, found the end of the text"),
     (
         "something after a definition",
         '//@ define f(x) = x ]\nstart: "a"\n',

@@ -8,6 +8,7 @@ from typing import Final
 
 from einsyn.diagnostics import Diagnostic, Span, source_excerpt
 from einsyn.errors import GrammarError
+from einsyn.grammar.macros.slips import character_hint
 
 KEYWORDS: Final = frozenset("define return require for in with if then else or and not true false none use".split())
 
@@ -67,7 +68,7 @@ class Source:
                 if offset >= len(self.text):
                     return Token("end", "", offset, offset)
                 char = self.text[offset]
-                hint = "strings end on the line where they start" if char == '"' else None
+                hint = character_hint(self.text, offset)
                 raise self.error("D001", f"unexpected character {char!r} in a definition", offset, offset + 1, hint)
             offset = match.end()
             if match.lastgroup == "space":

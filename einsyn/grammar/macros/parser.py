@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 from einsyn.grammar.macros.lexer import Source, Token
+from einsyn.grammar.macros.slips import token_hint
 from einsyn.grammar.macros.syntax import (
     Assign,
     Binary,
@@ -107,7 +108,7 @@ class Parser:
             return self._advance()
         wanted = what or f"`{kind}`"
         found = f"`{self._next.text}`" if self._next.text else "the end of the text"
-        raise self._error("D002", f"expected {wanted}, found {found}", hint=_keyword_hint(kind, self._next))
+        raise self._error("D002", f"expected {wanted}, found {found}", self._hint(kind))
 
     def _take(self, kind: str) -> bool:
         if self._next.kind == kind:
@@ -117,7 +118,12 @@ class Parser:
 
     def _error(self, code: str, message: str, hint: str | None = None) -> Exception:
         token = self._next
-        return self.source.error(code, message, token.start, max(token.end, token.start + 1), hint)
+        if token.kind == "end":  # what was read ended here; a `.lark` file goes on, with all else blanked out
+            return self.source.error(code, message, self._last_end, self._last_end + 1, hint)
+        return self.source.error(code, message, token.start, token.end, hint)
+
+    def _hint(self, wanted: str) -> str:
+        return token_hint(wanted, self._next.kind, self.source.text[: self._next.start])
 
     def _deeper(self) -> None:
         self._depth += 1
@@ -137,7 +143,9 @@ class Parser:
         end = len(self.source.text) if end < 0 else end
         words = self.source.text[start:end].split("//")[0].split()
         if len(words) != 2:
-            raise self.source.error("D002", "expected `use FILE` on a line of its own", start, end)
+            raise self.source.error(
+                "D002", "expected `use FILE` on a line of its own", start, end, "for example `use std.ein`"
+            )
         self._last_end = end
         self._next = self.source.token(end)
         assert self.source.place(start)[0] == line
@@ -164,12 +172,14 @@ class Parser:
             if found:
                 self._expect(",")
                 if found[-1].rest:
-                    raise self._error("D004", "a `*` parameter must be the last")
+                    raise self._error("D004", "a `*` parameter must be the last", "move it to the end")
             rest = self._take("*")
             token = self._expect("name", "a parameter's name")
             default = self._expression() if not rest and self._take("=") else None
             if any(p.name == token.text for p in found):
-                raise self.source.error("D004", f"parameter {token.text} is given twice", token.start, token.end)
+                raise self.source.error(
+                    "D004", f"parameter {token.text} is given twice", token.start, token.end, "rename one of them"
+                )
             if default is None and not rest and found and found[-1].default is not None:
                 raise self.source.error(
                     "D004",
@@ -204,8 +214,9 @@ class Parser:
             elif self._next.kind == "name":
                 found.append(self._assign())
             else:
-                shown = self._next.text or "the end of the text"
-                raise self._error("D002", f"expected a statement or `{closing}`, found `{shown}`")
+                shown = f"`{self._next.text}`" if self._next.text else "the end of the text"
+                wanted = "statement" if closing == "return" else closing
+                raise self._error("D002", f"expected a statement or `{closing}`, found {shown}", self._hint(wanted))
         self._depth -= 1
         return tuple(found)
 
@@ -218,7 +229,10 @@ class Parser:
     def _assign(self) -> Assign:
         start = self._next.start
         names = self._names()
-        self._expect("=")
+        if self._next.kind != "=":
+            shown = f"`{self._next.text}`" if self._next.text else "the end of the text"
+            raise self._error("D002", f"expected `=`, found {shown}", self._hint("statement"))
+        self._advance()
         return Assign(names, self._expression(), self.source.span(start, self._last_end))
 
     def _require(self, start: int) -> Require:
@@ -329,10 +343,12 @@ class Parser:
                 token = self._advance()
                 self._advance()
                 if any(name == token.text for name, _ in named):
-                    raise self.source.error("D005", f"argument {token.text} is given twice", token.start, token.end)
+                    raise self.source.error(
+                        "D005", f"argument {token.text} is given twice", token.start, token.end, "keep one of them"
+                    )
                 named.append((token.text, self._expression()))
             elif named:
-                raise self._error("D005", "a positional argument follows a named one")
+                raise self._error("D005", "a positional argument follows a named one", "name this one too, or move it")
             else:
                 positional.append(self._element())
         self._expect(")")
@@ -366,15 +382,17 @@ class Parser:
         if token.kind == "[":
             return self._list()
         shown = f"`{token.text}`" if token.text else "the end of the text"
-        raise self._error("D002", f"expected an expression, found {shown}")
+        raise self._error("D002", f"expected an expression, found {shown}", self._hint("expression"))
 
     def _number(self) -> Literal:
         token = self._advance()
         if len(token.text) > 40:
-            raise self.source.error("D006", "a number has more than 40 characters", token.start, token.end)
+            hint = "large numbers have an exponent: `1e40`"
+            raise self.source.error("D006", "a number has more than 40 characters", token.start, token.end, hint)
         exponent = token.text.lower().partition("e")[2]
         if exponent and abs(int(exponent)) > 300:
-            raise self.source.error("D006", f"{token.text} is out of range", token.start, token.end)
+            hint = "exponents go up to 300"
+            raise self.source.error("D006", f"{token.text} is out of range", token.start, token.end, hint)
         exact = Fraction(token.text)
         value = int(token.text) if token.text.isdigit() else float(token.text)
         return Literal(value, self.source.span(token.start, token.end), exact)
@@ -396,9 +414,3 @@ class Parser:
                 return Comprehension(items[0], names, source, condition, self.source.span(start, self._last_end))
         self._expect("]")
         return ListOf(tuple(items), self.source.span(start, self._last_end))
-
-
-def _keyword_hint(wanted: str, found: Token) -> str | None:
-    if wanted == "name" and found.kind.isalpha() and found.text == found.kind:
-        return f"`{found.text}` is a word of the language; choose another name"
-    return None

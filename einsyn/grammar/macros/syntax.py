@@ -191,14 +191,20 @@ def names_in(syntax: Definition | Block | Expression) -> set[str]:
 
 def bound_in(syntax: Block | Expression) -> set[str]:
     """All names that a block or expression binds, in loops and comprehensions as well."""
-    found: set[str] = set()
+    return set(binding_places(syntax))
+
+
+def binding_places(syntax: Block | Expression) -> dict[str, Span]:
+    """Names that a block or expression binds, with the statement or comprehension that does so first."""
+    found: dict[str, Span] = {}
     pending: list[object] = [syntax]
     while pending:
         item = pending.pop()
         if isinstance(item, Assign | Fold | Comprehension):
-            found.update(item.names)
-        if isinstance(item, Fold):
-            found.update([name for name, _ in item.bindings])
+            names = [*item.names, *([name for name, _ in item.bindings] if isinstance(item, Fold) else [])]
+            for name in names:
+                earlier = found.get(name, item.span)
+                found[name] = min(earlier, item.span, key=lambda span: (span.line, span.column))
         if isinstance(item, tuple):
             pending.extend(cast("tuple[object, ...]", item))
     return found
