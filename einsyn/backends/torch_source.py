@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.backends.torch_blocks import Block, blocks_of
 from einsyn.backends.torch_body import body_of
 from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, lines_of, written_out
+from einsyn.backends.torch_declared import declared, with_declarations
 from einsyn.backends.torch_format import assignment, commented, definition, deletion, row
 from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_members import Nested, Slot
@@ -130,11 +131,15 @@ def _class(written: Written) -> list[str]:
         lines.append("")
     returned = "torch.Tensor" if len(body.results) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(body.results))}]"
     lines += definition("forward", [f"{name}: torch.Tensor" for name in body.arguments], returned)
+    declarations = declared(texts[count:], body.arguments)
     for i, (statement, text) in enumerate(zip(body.statements, texts[count:], strict=True)):
         if statement.deleted:
             lines += deletion(2 + statement.indent, statement.deleted)
             continue
         comment = written.shown[i] if written.shown else comment_of((statement,))
+        if i in declarations:
+            *above, text = with_declarations(text, declarations[i])
+            lines += ["    " * (2 + statement.indent) + line for line in above]
         lines += commented(2 + statement.indent, text, comment)
     lines.append(f"        return {', '.join(body.results)}")
     return lines
