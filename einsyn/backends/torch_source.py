@@ -42,7 +42,13 @@ class TorchSource:
 
 
 def write_source(
-    graph: Graph, *, title: str = "", architecture: str = "", space: str = "", blocks: bool = True
+    graph: Graph,
+    *,
+    title: str = "",
+    architecture: str = "",
+    space: str = "",
+    blocks: bool = True,
+    built: Graph | None = None,
 ) -> TorchSource:
     """Write a graph as torch source.
 
@@ -52,6 +58,7 @@ def write_source(
         architecture: likewise.
         space: likewise.
         blocks: whether parts that repeat become classes of their own.
+        built: for a graph that is deployed the one as elaborated; the comment at the top states the costs of both.
 
     Raises:
         BackendError: B003 an operation cannot be written, B004 operations that share weights need different layers.
@@ -69,7 +76,7 @@ def write_source(
         instances.update(zip(members, made, strict=True))
         classes += dict.fromkeys(instance.written for instance in made)
     whole = body_of(graph, root, instances, arguments, set(functions))
-    lines = _header(graph, title, architecture, space)
+    lines = _header(graph, title, architecture, space, built)
     lines += ["import torch", "from torch import nn", "", ""]
     for text in functions.values():
         lines += [text.strip("\n"), "", ""]
@@ -145,14 +152,15 @@ def _class(written: Written) -> list[str]:
     return lines
 
 
-def _header(graph: Graph, title: str, architecture: str, space: str) -> list[str]:
+def _header(graph: Graph, title: str, architecture: str, space: str, built: Graph | None) -> list[str]:
     """The comment at the top. Its first two lines are fixed, so that no text can pose as an encoding declaration."""
     lines = ["# A network written by einsyn.", "# It needs torch and nothing else."]
     facts = {"title": title, "space": space, "architecture": architecture}
     facts["inputs"] = ", ".join(f"{name} {graph.types[value]}" for name, value in graph.inputs)
     facts["outputs"] = ", ".join(str(graph.types[value]) for value in graph.outputs)
-    facts["parameters"] = f"{graph.params:,}"
-    facts["multiply-accumulates at batch 1"] = f"{graph.macs:,}"
+    facts["form"] = "" if built is None else "deploy, for evaluation alone"
+    facts["parameters"] = f"{graph.params:,}{'' if built is None else f', as built {built.params:,}'}"
+    facts["multiply-accumulates at batch 1"] = f"{graph.macs:,}{'' if built is None else f', as built {built.macs:,}'}"
     for name, fact in facts.items():
         if fact:
             text, mark = f"{name}: {printable(fact)}".rstrip(), "#"
