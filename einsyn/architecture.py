@@ -281,7 +281,7 @@ class Architecture:
             state,
             form.torch.keys,
             opset=DEFAULT_OPSET if opset is None else opset,
-            metadata=self.metadata(),
+            metadata=self.metadata(rewrite),
             name=self.space.name,
             fold=fold and rewrite != "none",
         )
@@ -307,11 +307,15 @@ class Architecture:
             "inputs": [[name, str(t)] for name, t in self.space.inputs],
         }
 
-    def metadata(self) -> dict[str, str]:
-        """What an ONNX file says of where it came from: the same as texts."""
+    def metadata(self, rewrite: Rewriting = "exact") -> dict[str, str]:
+        """What an ONNX file says of where it came from: the same as texts, and the form.
+
+        Args:
+            rewrite: see `form`.
+        """
         import json
 
-        found = {f"einsyn.{name}": fact for name, fact in self.facts().items()}
+        found = {f"einsyn.{name}": fact for name, fact in {**self.facts(), "form": rewrite}.items()}
         return {name: f if isinstance(f, str) else json.dumps(f, sort_keys=True) for name, f in found.items()}
 
     def _module_of(

@@ -132,6 +132,7 @@ USAGE_CODES: Final[dict[str, str]] = {
     "U023": "a time is not written as 90s, 10m or 2h, or is not above 0",
     "U024": "there is no way of rewriting of that name",
     "U030": "a drawing is asked of what cannot be drawn",
+    "U031": "the space that a file states is not here, or has changed",
 }
 
 INTERNAL_CODES: Final[dict[str, str]] = {

@@ -96,7 +96,8 @@ def write(graph: Graph, rewriting: Rewriting, *, title: str, architecture: str, 
     ordered = scheduled(after.graph) if rewriting != "none" else after.graph
     if ordered is not after.graph:
         after = Rewritten(ordered, after.weights, {**after.fired, "order": 1})
-    return Form(after, write_source(after.graph, title=title, architecture=architecture, space=space))
+    built = graph if rewriting == "deploy" else None
+    return Form(after, write_source(after.graph, title=title, architecture=architecture, space=space, built=built))
 
 
 def evaluated(form: Form) -> Form:

@@ -185,6 +185,8 @@ class _Writer:
         if isinstance(written, str):
             dying = self._assign(operation.outputs, operation.signature.outputs, written, dying)
         self._forget(dying)
+        for name in context.variables:
+            self.locals.give_back(name)
 
     def _used_up(self, inputs: Sequence[int], names: Mapping[str, None]) -> list[str]:
         """Count one use of each input; returns those names that die with it."""
@@ -299,8 +301,9 @@ class _Context:
         self.types = tuple(writer.graph.types[value] for value in operation.inputs)
         self.outputs = operation.signature.outputs
         self.temporaries: list[str] = []
-        # Names that regions hold, for each block that is open.
-        self._held: list[list[str]] = []
+        self.variables: list[str] = []
+        # The names that are deleted where a block ends; outermost those that die with the operation.
+        self._scopes: list[list[str]] = [self.temporaries]
 
     def layer(self, constructor: str) -> str:
         dtype = _dtype(self._operation)
@@ -312,12 +315,12 @@ class _Context:
 
     def assign(self, expression: str) -> str:
         name = self._writer.temporary(expression)
-        self.temporaries.append(name)
+        self._scopes[-1].append(name)
         return name
 
     def fresh(self) -> str:
         name = self._writer.locals.take()
-        self.temporaries.append(name)
+        self.variables.append(name)
         return name
 
     def statement(self, text: str) -> None:
@@ -328,12 +331,13 @@ class _Context:
         writer = self._writer
         writer.line(header)
         writer.indent += 1
-        self._held.append([])
+        # What is assigned below a `with` is there afterwards; a loop may have had no turn.
+        self._scopes.append(self._scopes[-1] if header.startswith("with ") else [])
         yield
-        held = self._held.pop()
-        if held:
-            writer.delete(held)
-            for name in held:
+        scope = self._scopes.pop()
+        if scope and scope is not self._scopes[-1]:
+            writer.delete(scope)
+            for name in scope:
                 writer.locals.give_back(name)
         writer.indent -= 1
 
@@ -342,7 +346,7 @@ class _Context:
 
     def region(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
         outputs, held = self._writer.region(self._operation.owner, graph, inputs)
-        self._held[-1].extend(held)
+        self._scopes[-1].extend(held)
         return outputs
 
 

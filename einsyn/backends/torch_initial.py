@@ -26,7 +26,7 @@ def initialised(param: Param, dtype: str = "f32") -> str:
         sizes = f"({shape},)" if len(param.shape) == 1 else f"({shape})" if param.shape else shape
         return f"torch.full({sizes}, {number}{cast})"
     if word == "values":
-        return f"torch.tensor([{number.replace(' ', ', ')}]{cast})"
+        return _listed(number.split(" "), cast)
     if word == "normal":
         return f"torch.randn({shape}{cast})" if float(number) == 1 else f"torch.randn({shape}{cast}) * {number}"
     if word == "binomial":
@@ -42,3 +42,12 @@ def initialised(param: Param, dtype: str = "f32") -> str:
         # Without the fan-in of the tensor that it accompanies, its own size stands for it.
         return f"nn.init.uniform_(torch.empty({shape}{cast}), -({param.shape[0]}**-0.5), {param.shape[0]}**-0.5)"
     return f"torch.{word}({shape}{cast})"
+
+
+def _listed(numbers: list[str], cast: str) -> str:
+    """A vector of these numbers; one that is repeated is written once, for a formatted list has a line for each."""
+    count, first = len(numbers), numbers[0]
+    if count == 1 or any(number != first for number in numbers):
+        return f"torch.tensor([{', '.join(numbers)}]{cast})"
+    made = {"0.0": "zeros", "1.0": "ones"}.get(first)
+    return f"torch.full(({count},), {first}{cast})" if made is None else f"torch.{made}({count}{cast})"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.backends.torch_blocks import Block, blocks_of
 from einsyn.backends.torch_body import body_of
 from einsyn.backends.torch_classes import ROW, Instance, Written, as_classes, comment_of, lines_of, written_out
+from einsyn.backends.torch_declared import declared, with_declarations
 from einsyn.backends.torch_format import assignment, commented, definition, deletion, row
 from einsyn.backends.torch_functions import functions_of
 from einsyn.backends.torch_members import Nested, Slot
@@ -41,7 +42,13 @@ class TorchSource:
 
 
 def write_source(
-    graph: Graph, *, title: str = "", architecture: str = "", space: str = "", blocks: bool = True
+    graph: Graph,
+    *,
+    title: str = "",
+    architecture: str = "",
+    space: str = "",
+    blocks: bool = True,
+    built: Graph | None = None,
 ) -> TorchSource:
     """Write a graph as torch source.
 
@@ -51,6 +58,7 @@ def write_source(
         architecture: likewise.
         space: likewise.
         blocks: whether parts that repeat become classes of their own.
+        built: for a graph that is deployed the one as elaborated; the comment at the top states the costs of both.
 
     Raises:
         BackendError: B003 an operation cannot be written, B004 operations that share weights need different layers.
@@ -68,7 +76,7 @@ def write_source(
         instances.update(zip(members, made, strict=True))
         classes += dict.fromkeys(instance.written for instance in made)
     whole = body_of(graph, root, instances, arguments, set(functions))
-    lines = _header(graph, title, architecture, space)
+    lines = _header(graph, title, architecture, space, built)
     lines += ["import torch", "from torch import nn", "", ""]
     for text in functions.values():
         lines += [text.strip("\n"), "", ""]
@@ -130,24 +138,29 @@ def _class(written: Written) -> list[str]:
         lines.append("")
     returned = "torch.Tensor" if len(body.results) == 1 else f"tuple[{', '.join(['torch.Tensor'] * len(body.results))}]"
     lines += definition("forward", [f"{name}: torch.Tensor" for name in body.arguments], returned)
+    declarations = declared(texts[count:], body.arguments)
     for i, (statement, text) in enumerate(zip(body.statements, texts[count:], strict=True)):
         if statement.deleted:
             lines += deletion(2 + statement.indent, statement.deleted)
             continue
         comment = written.shown[i] if written.shown else comment_of((statement,))
+        if i in declarations:
+            *above, text = with_declarations(text, declarations[i])
+            lines += ["    " * (2 + statement.indent) + line for line in above]
         lines += commented(2 + statement.indent, text, comment)
     lines.append(f"        return {', '.join(body.results)}")
     return lines
 
 
-def _header(graph: Graph, title: str, architecture: str, space: str) -> list[str]:
+def _header(graph: Graph, title: str, architecture: str, space: str, built: Graph | None) -> list[str]:
     """The comment at the top. Its first two lines are fixed, so that no text can pose as an encoding declaration."""
     lines = ["# A network written by einsyn.", "# It needs torch and nothing else."]
     facts = {"title": title, "space": space, "architecture": architecture}
     facts["inputs"] = ", ".join(f"{name} {graph.types[value]}" for name, value in graph.inputs)
     facts["outputs"] = ", ".join(str(graph.types[value]) for value in graph.outputs)
-    facts["parameters"] = f"{graph.params:,}"
-    facts["multiply-accumulates at batch 1"] = f"{graph.macs:,}"
+    facts["form"] = "" if built is None else "deploy, for evaluation alone"
+    facts["parameters"] = f"{graph.params:,}{'' if built is None else f', as built {built.params:,}'}"
+    facts["multiply-accumulates at batch 1"] = f"{graph.macs:,}{'' if built is None else f', as built {built.macs:,}'}"
     for name, fact in facts.items():
         if fact:
             text, mark = f"{name}: {printable(fact)}".rstrip(), "#"

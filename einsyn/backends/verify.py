@@ -109,13 +109,16 @@ def _size(text: str, symbols: dict[str, int], least: Mapping[str, int]) -> int:
     return size.at(symbols.setdefault(size.symbol, max(_OPEN + len(symbols), least.get(size.symbol, 1))))
 
 
-def random_inputs(model: ModelProto, batch: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+def random_inputs(
+    model: ModelProto, batch: int, seed: int = 0, sizes: Mapping[str, int] | None = None
+) -> dict[str, np.ndarray[Any, Any]]:
     """Random arrays for the inputs of a model by name.
 
     Args:
         model: what `build_onnx` returned.
         batch: the batch size; other open sizes get small numbers, as large as the metadata states.
         seed: of a generator of its own.
+        sizes: what symbols of open sizes stand for; others get numbers of their own.
 
     Returns:
         Standard normal numbers, and uniform ids below the number that the model's metadata states.
@@ -128,11 +131,11 @@ def random_inputs(model: ModelProto, batch: int, seed: int = 0) -> dict[str, np.
         {prop.key.removeprefix(key): int(prop.value) for prop in model.metadata_props if prop.key.startswith(key)}
         for key in (IDS_KEY, LEAST_KEY)
     )
-    sizes = {BATCH: batch}
+    known = {**(sizes or {}), BATCH: batch}
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for given in model.graph.input:
         tensor = given.type.tensor_type
-        shape = [_size(dim.dim_param, sizes, least) if dim.dim_param else dim.dim_value for dim in tensor.shape.dim]
+        shape = [_size(dim.dim_param, known, least) if dim.dim_param else dim.dim_value for dim in tensor.shape.dim]
         dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
         if np.issubdtype(dtype, np.integer):
             arrays[given.name] = rng.integers(0, ids.get(given.name, _IDS), shape).astype(dtype)

@@ -10,6 +10,8 @@ import typer
 from einsyn.cli import options as opt
 from einsyn.cli.check import cost_record, summary
 from einsyn.cli.output import OUTPUT
+from einsyn.diagnostics import Diagnostic
+from einsyn.errors import UsageError
 
 if TYPE_CHECKING:
     from einsyn.architecture import Architecture
@@ -60,10 +62,15 @@ def profile(
     """Print an architecture's parameters, MACs and bytes by operation or by derivation node, and measure it.
 
     Bytes are what an operation reads and writes at batch 1: inputs, weights, outputs. With --measure the table is of
-    the network as it is written, rewritten, and each operation is timed alone.
+    the network as it is written, rewritten, and each operation is timed alone. Sizes that are open get small numbers,
+    which are stated.
     """
     from einsyn.evaluate.breakdown import by_node, by_operation
 
+    for option, given in (("--runtime", runtime is not None), ("--batch", batch != 1)):
+        if given and not measure:
+            said = f"{option} needs --measure"
+            raise UsageError(Diagnostic("U000", said, hint="without it nothing runs, and costs are those at batch 1"))
     bounds = opt.limits(
         max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
         max_size=max_size,
@@ -73,13 +80,13 @@ def profile(
     lines = [summary(architecture), ""]
     graph, times = architecture.graph, None
     if measure:
-        from einsyn.evaluate.measure import operation_seconds
+        from einsyn.evaluate.measure import open_sizes, operation_seconds
 
         measured = _measured(architecture, runtime or list(Runtime), batch, seed)
-        graph = architecture.rewritten.graph
-        times = operation_seconds(graph, batch=batch, seed=seed)
-        record |= {"batch": batch, **measured}
-        lines = [*lines, *_runtimes(measured, batch), ""]
+        graph, sizes = architecture.rewritten.graph, open_sizes(architecture)
+        times = operation_seconds(graph, batch=batch, seed=seed, sizes=sizes)
+        record |= {"batch": batch, **({"sizes": sizes} if sizes else {}), **measured}
+        lines = [*lines, *_runtimes(measured, {"batch": batch, **sizes}), ""]
     rows = by_node(architecture.derivation, graph, depth, times) if by is By.NODE else by_operation(graph, times)
     if measure:
         record["table"] = [row.record() for row in rows]
@@ -108,8 +115,9 @@ def _measured(architecture: Architecture, runtimes: list[Runtime], batch: int, s
     return {"latency_ms": latency, "peak_memory": memory}
 
 
-def _runtimes(measured: dict[str, Any], batch: int) -> list[str]:
-    lines = [f"{f'batch {batch}, one thread':26}{'ms':>12}{'peak bytes':>18}"]
+def _runtimes(measured: dict[str, Any], sizes: dict[str, int]) -> list[str]:
+    head = f"{', '.join([f'{name} {size}' for name, size in sizes.items()])}, one thread"
+    lines = [f"{head:26}{'ms':>12}{'peak bytes':>18}"]
     for name, milliseconds in measured["latency_ms"].items():
         peak = measured["peak_memory"][name]
         shown = "failed" if milliseconds is None else f"{milliseconds:.3f}"

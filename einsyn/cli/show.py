@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from einsyn.cli import options as opt
 from einsyn.cli.output import OUTPUT
+from einsyn.cli.stated import recovered, stated_by
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import UsageError
 
 if TYPE_CHECKING:
     from einsyn.architecture import Architecture
+    from einsyn.forms import Rewriting
 
 
 class What(StrEnum):
@@ -81,17 +83,10 @@ def show(
 ) -> None:
     """Show the derivation tree, the typed graph, its rewriting, the text or the torch source of an architecture.
 
-    With --format svg or html the derivation and the graph are drawn, shapes on the wires.
+    With --format svg or html the derivation and the graph are drawn, shapes on the wires. Of a file alone, what it
+    states is printed; with --as or a drawing it is read as the architecture that it states.
     """
     form = format_ or _form_of(output)
-    if arch is None:
-        record = _said_by_file(space)
-        if form is not Format.text:
-            hint = "einsyn show FILE prints space and architecture; einsyn show SPACE ARCH -o net.html draws it"
-            raise UsageError(Diagnostic("U030", f"there is no drawing of the file `{space}`", hint=hint))
-        with OUTPUT.to(output):
-            OUTPUT.result(record, "\n".join(f"{key}: {value}" for key, value in record.items()))
-        return
     if pretty:
         what = What.text
     elif passes:
@@ -103,12 +98,25 @@ def show(
         max_params=max_params, max_macs=max_macs, max_memory=max_memory, max_ops=max_ops, max_depth=max_depth,
         max_size=max_size,
     )  # fmt: skip
-    architecture = opt.architecture_of(space, arch, input_, set_, profile, bounds)
+    rewrite = "exact"
+    if arch is not None:
+        architecture = opt.architecture_of(space, arch, input_, set_, profile, bounds)
+    else:
+        stated = stated_by(space)
+        if input_ or set_ or profile:
+            hint = f"einsyn show {space}, or einsyn show SPACE ARCH with these options"
+            raise UsageError(Diagnostic("U000", "a file has its own --input, --set and --profile", hint=hint))
+        if form is Format.text and what is None:
+            with OUTPUT.to(output):
+                OUTPUT.result(stated, "\n".join(f"{key}: {value}" for key, value in stated.items()))
+            return
+        architecture = recovered(space, stated, bounds)
+        rewrite = str(stated.get("form", rewrite))
     if form is not Format.text:
         _draw(architecture, form, what, output)
         return
     with OUTPUT.to(output):
-        _show(architecture, what or What.tree, pretty)
+        _show(architecture, what or What.tree, pretty, cast("Rewriting", rewrite))
     if output is not None:
         OUTPUT.message(f"wrote {output}", {"file": str(output)})
 
@@ -135,7 +143,7 @@ def _draw(architecture: Architecture, form: Format, what: What | None, output: P
     OUTPUT.result({"arch": architecture.text, "file": str(output)}, f"wrote {output}")
 
 
-def _show(architecture: Architecture, what: What, pretty: bool) -> None:
+def _show(architecture: Architecture, what: What, pretty: bool, rewrite: Rewriting) -> None:
     if what is What.tree:
         from einsyn.derivation.draw import draw
 
@@ -145,9 +153,9 @@ def _show(architecture: Architecture, what: What, pretty: bool) -> None:
 
         shown = print_graph(architecture.graph).rstrip("\n")
     elif what is What.passes:
-        shown = _passes(architecture)
+        shown = _passes(architecture, rewrite)
     elif what is What.source:
-        shown = architecture.source().rstrip("\n")
+        shown = architecture.source(rewrite).rstrip("\n")
     else:
         from einsyn.derivation.draw import pretty_text
 
@@ -155,26 +163,12 @@ def _show(architecture: Architecture, what: What, pretty: bool) -> None:
     OUTPUT.result({"arch": architecture.text, what.value: shown}, shown)
 
 
-def _said_by_file(name: str) -> dict[str, Any]:
-    """What a file that einsyn wrote says of the architecture that it is of."""
-    if name.endswith(".onnx"):
-        from einsyn.backends.recover import recover
-
-        return recover(name)
-    if name.endswith(".safetensors"):
-        from einsyn.weights.file import read_facts
-
-        return read_facts(name)
-    hint = "einsyn show SPACE ARCH, or einsyn show FILE, a .onnx or .safetensors file"
-    raise UsageError(Diagnostic("U012", "which architecture?", hint=hint))
-
-
-def _passes(architecture: Architecture) -> str:
+def _passes(architecture: Architecture, form: Rewriting) -> str:
     """What each rule changed, and the graph that is written in the end."""
+    from einsyn.forms import phases_of
     from einsyn.ir.text import print_graph
     from einsyn.rewrite import Firing, rewrite
-    from einsyn.rewrite.rules import DEFAULT
 
     trace: list[Firing] = []
-    after = rewrite(architecture.graph, DEFAULT, trace)
+    after = rewrite(architecture.graph, phases_of(form), trace)
     return "\n".join([*map(str, trace), "", print_graph(after.graph).rstrip("\n")])

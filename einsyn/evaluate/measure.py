@@ -44,6 +44,11 @@ class Measured(NamedTuple):
     bytes: int
 
 
+def open_sizes(architecture: Architecture) -> dict[str, int]:
+    """What the symbols of open sizes stand for while a network is measured: small numbers at which nothing vanishes."""
+    return least_values([*architecture.graph.types, *architecture.rewritten.graph.types], _OPEN)
+
+
 def seconds(run: Callable[[], Any], repeats: int = REPEATS) -> float:
     """The median time of `repeats` calls after `WARM_UP`."""
     for _ in range(WARM_UP):
@@ -76,7 +81,7 @@ def measure(architecture: Architecture, runtime: str, *, batch: int = 1, seed: i
     model = architecture.onnx(module=module)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arrays = random_inputs(model, batch, seed)
+        arrays = random_inputs(model, batch, seed, open_sizes(architecture))
         if runtime == "onnxruntime":
             save_onnx(model, folder / "net.onnx")
         else:
@@ -165,18 +170,26 @@ def _forget_peak() -> None:
 # Operation by operation.
 
 
-def operation_seconds(graph: Graph, *, batch: int = 1, seed: int = 0) -> list[float]:
+def operation_seconds(
+    graph: Graph, *, batch: int = 1, seed: int = 0, sizes: Mapping[str, int] | None = None
+) -> list[float]:
     """For each operation of a graph the time that torch takes for it alone, on random inputs and one thread.
 
     Operations with the same attributes and types are timed once. What runs side by side in a cache does not show here:
     the sum is more or less than the time of the whole.
+
+    Args:
+        graph: whose operations are timed.
+        batch: how many examples at once.
+        seed: of weights and inputs.
+        sizes: what symbols of open sizes stand for; small numbers where they are left out.
     """
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        symbols = least_values(graph.types, _OPEN)
+        symbols = {**least_values(graph.types, _OPEN), **(sizes or {})}
         known: dict[object, float] = {}
         found: list[float] = []
         for operation in graph.operations:

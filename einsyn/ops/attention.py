@@ -37,7 +37,7 @@ def head_width(op: Op, t: TensorType, heads: int) -> int:
 
 def split_heads(ctx: TorchContext, x: str, rank: int, heads: int, width: int) -> str:
     """`... s d` with `rank` dimensions as `... heads s width` in torch."""
-    return ctx.assign(f"{x}.unflatten({rank - 1}, ({heads}, {width})).transpose({rank - 2}, {rank - 1})")
+    return ctx.assign(f"torch.unflatten({x}, {rank - 1}, ({heads}, {width})).transpose({rank - 2}, {rank - 1})")
 
 
 def split_heads_onnx(ctx: OnnxContext, x: str, rank: int, heads: int, width: int, *, turned: bool = False) -> str:

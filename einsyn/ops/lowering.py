@@ -50,7 +50,7 @@ class TorchContext(Context, Protocol):
         ...
 
     def fresh(self) -> str:
-        """A name that nothing else has until the operation ends."""
+        """A name that nothing else has until the operation ends, for the variable of a loop; it is not deleted."""
         ...
 
     def statement(self, text: str) -> None:
@@ -58,7 +58,10 @@ class TorchContext(Context, Protocol):
         ...
 
     def block(self, header: str) -> AbstractContextManager[None]:
-        """Write `header`, which ends with a colon, and what is written inside indented below it."""
+        """Write `header`, which ends with a colon, and what is written inside indented below it.
+
+        What is assigned inside is deleted there, but for a `with`: after a loop without a turn it would not exist.
+        """
         ...
 
     def may_overwrite(self, number: int) -> bool:

@@ -73,7 +73,8 @@ class GroupMoment(Op, ABC):
         (x,) = ctx.types
         each = x.size("c") // self.groups
         dims = ", ".join(str(i) for i in range(2, x.rank + 2))
-        moment = f"{ctx.inputs[0]}.unflatten(1, ({self.groups}, {each})).{self.method.format(dims=dims)}"
+        parted = f"torch.unflatten({ctx.inputs[0]}, 1, ({self.groups}, {each}))"
+        moment = f"{parted}.{self.method.format(dims=dims)}"
         return f"{moment}.repeat_interleave({each}, 1)[:, :{', None' * (x.rank - 1)}]"
 
     def onnx(self, ctx: OnnxContext) -> str:

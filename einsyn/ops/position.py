@@ -95,7 +95,7 @@ class RelativeToAbsolute(Op, name="relative_to_absolute"):
         if places == 1:
             return f"{name}[:]"
         line = f"{name}.flatten(-2).narrow(-1, {places - 1}, {places * (distances - 1)})"
-        return f"{line}.unflatten(-1, ({places}, {distances - 1})).narrow(-1, 0, {distances - places + 1})"
+        return f"torch.unflatten({line}, -1, ({places}, {distances - 1})).narrow(-1, 0, {distances - places + 1})"
 
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """Reshape, Slice, Reshape, Slice."""

@@ -129,7 +129,7 @@ class Rearrange(Op, name="rearrange"):
         """The axes after the arrow."""
         (x,) = types
         pattern = read_pattern(self.pattern)
-        sizes = self._part_sizes(x)
+        sizes = self.part_sizes(x)
         if sum(isinstance(n, str) for n in x.sizes) > 1:
             raise Mismatch("T003", f"`rearrange` takes one open size at most, not {x}")
         kept = {parts[0]: x.factors[i] for i, parts in enumerate(pattern.before) if len(parts) == 1}
@@ -152,7 +152,7 @@ class Rearrange(Op, name="rearrange"):
             raise Mismatch("T003", f"`rearrange` cannot join the open size {size} of {x}, part {name}, with others")
         return size
 
-    def _part_sizes(self, x: TensorType) -> dict[str, Size]:
+    def part_sizes(self, x: TensorType) -> dict[str, Size]:
         """The size of every part."""
         pattern = read_pattern(self.pattern)
         if x.rank != len(pattern.before):
@@ -187,25 +187,28 @@ class Rearrange(Op, name="rearrange"):
             raise Mismatch("T016", f"axis {x.axes[i]}:{size} of {x} is not {shown}", "choose parts that divide it")
         return {name: given.get(name, size // known) for name in parts}
 
-    def _plan(self, x: TensorType) -> tuple[list[Size] | None, list[int] | None, bool]:
+    def _plan(self, x: TensorType, out: TensorType) -> tuple[list[Size] | None, list[int] | None, bool]:
         """The sizes of the parts if any axis is split, their order if it changes, whether any are joined."""
         pattern = read_pattern(self.pattern)
-        sizes = self._part_sizes(x)
+        sizes = self.part_sizes(x)
         names = [name for parts in pattern.before for name in parts]
         moved = [name for _, parts in pattern.after for name in parts]
         split = any(len(parts) != 1 for parts in pattern.before)
         offset = int(x.batched)
         order = [*range(offset), *(names.index(name) + offset for name in moved)]
+        if names == moved:
+            # Nothing moves: the elements stay in their order, whatever the axes are.
+            return None, None, x.sizes != out.sizes
         return (
             [sizes[name] for name in names] if split else None,
-            order if names != moved else None,
+            order,
             any(len(parts) != 1 for _, parts in pattern.after),
         )
 
     def torch(self, ctx: TorchContext) -> str | tuple[str, ...]:
         """At most a reshape, a permutation and a reshape."""
         (name,), (x,), (out,) = ctx.inputs, ctx.types, ctx.outputs
-        parts, order, joined = self._plan(x)
+        parts, order, joined = self._plan(x, out)
 
         def shape(sizes: Sequence[Size]) -> str:
             batch = [f"{name}.shape[0]"] if x.batched else []
@@ -233,7 +236,7 @@ class Rearrange(Op, name="rearrange"):
     def onnx(self, ctx: OnnxContext) -> str | tuple[str, ...]:
         """At most a Reshape, a Transpose and a Reshape; -1 stands for an open size."""
         (name,), (x,), (out,) = ctx.inputs, ctx.types, ctx.outputs
-        parts, order, joined = self._plan(x)
+        parts, order, joined = self._plan(x, out)
 
         def shape(sizes: Sequence[Size]) -> str:
             return ctx.integers([*[0] * x.batched, *(-1 if isinstance(n, str) else n for n in sizes)])

@@ -201,7 +201,7 @@ class Col2im(Op, name="col2im"):
         """A transposition, and an axis taken apart."""
         flipped = f"{ctx.inputs[0]}.transpose(1, 2)"
         sizes = ctx.outputs[0].sizes[1:]
-        return flipped if len(sizes) == 1 else f"{flipped}.unflatten(2, ({sizes[0]}, {sizes[1]}))"
+        return flipped if len(sizes) == 1 else f"torch.unflatten({flipped}, 2, ({sizes[0]}, {sizes[1]}))"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """Transpose and Reshape."""

@@ -43,7 +43,7 @@ class PixelShuffle(Op, name="pixel_shuffle"):
         (x,) = ctx.inputs
         if ctx.types[0].rank == 3:
             return f"nn.functional.pixel_shuffle({x}, {self.factor})"
-        return f"{x}.unflatten(1, (-1, {self.factor})).transpose(2, 3).flatten(2)"
+        return f"torch.unflatten({x}, 1, (-1, {self.factor})).transpose(2, 3).flatten(2)"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """A DepthToSpace; of a signal the channels are taken apart, moved behind their places, joined."""
@@ -87,7 +87,7 @@ class PixelUnshuffle(Op, name="pixel_unshuffle"):
         (x,) = ctx.inputs
         if ctx.types[0].rank == 3:
             return f"nn.functional.pixel_unshuffle({x}, {self.factor})"
-        return f"{x}.unflatten(2, (-1, {self.factor})).transpose(2, 3).flatten(1, 2)"
+        return f"torch.unflatten({x}, 2, (-1, {self.factor})).transpose(2, 3).flatten(1, 2)"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """A SpaceToDepth and its channels in torch's order; of a signal the places are taken apart, moved, joined."""
@@ -137,7 +137,7 @@ class ChannelShuffle(Op, name="channel_shuffle"):
     def torch(self, ctx: TorchContext) -> str:
         """Channels as a table, transposed."""
         each = ctx.types[0].size("c") // self.groups
-        return f"{ctx.inputs[0]}.unflatten(1, ({self.groups}, {each})).transpose(1, 2).flatten(1, 2)"
+        return f"torch.unflatten({ctx.inputs[0]}, 1, ({self.groups}, {each})).transpose(1, 2).flatten(1, 2)"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """A Gather of channels."""

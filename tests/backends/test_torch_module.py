@@ -6,8 +6,12 @@ import copy
 import gc
 import io
 import linecache
+import pickle
+import subprocess
+import sys
 import time
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ import torch
 from small_graphs import single
 from small_nets import classifier, deep, language_model
 
+import einsyn
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_source import write_source
 from einsyn.ir.parse_type import parse_type
@@ -52,6 +57,43 @@ def test_state_dict_deepcopy_and_file() -> None:
     other = build_module(write_source(classifier()), seed=2).eval()
     other.load_state_dict(torch.load(file, weights_only=True))
     torch.testing.assert_close(other(x), module(x))
+
+
+READ = """
+import sys, torch
+from torch.testing import assert_close
+module, x, y = torch.load(sys.argv[1], weights_only=False)
+assert_close(module(x), y, rtol=0, atol=0)
+torch.save((module, x, y), sys.argv[1])
+print(type(module).__name__, module.training)
+"""
+
+
+@pytest.mark.parametrize("name", ["classes", "one class"])
+def test_whole_modules_are_read_by_other_processes(name: str, tmp_path: Path) -> None:
+    """What `torch.save` writes of a module is enough, in a process that has never seen its class, and once more."""
+    module = einsyn.load("resnet").ref("resnet20_cifar10").module(seed=3) if name == "classes" else image_net()
+    x = torch.randn(2, 3, 32, 32) if name == "classes" else torch.randn(2, 3, 16, 16)
+    module(x)  # moves the running statistics
+    module.eval()
+    file = tmp_path / "module.pt"
+    torch.save((module, x, module(x)), file)
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", READ, str(file)], capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr) == ("Net False\n", "")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles(protocol: int) -> None:
+    module, x = einsyn.load("resnet").ref("resnet20_cifar10").module().eval(), torch.randn(2, 3, 32, 32)
+    data = pickle.dumps([module, module], protocol)
+    first, second = pickle.loads(data)
+    assert first is second
+    torch.testing.assert_close(first(x), module(x), rtol=0, atol=0)
+    if protocol == pickle.HIGHEST_PROTOCOL:
+        assert data.count(b"class Net(nn.Module)") == 1
+    for twin in (copy.copy(module), copy.deepcopy(module)):
+        assert [type(m) for m in twin.modules()] == [type(m) for m in module.modules()]
 
 
 def test_trains() -> None:

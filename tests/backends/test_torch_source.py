@@ -11,9 +11,11 @@ import pytest
 import torch
 from small_graphs import Builder, single
 from small_nets import branches, classifier, deep, language_model
+from small_spaces import small_space
 
+import einsyn
 from einsyn.backends.torch_format import commented
-from einsyn.backends.torch_initial import initialised
+from einsyn.backends.torch_initial import DTYPES, initialised
 from einsyn.backends.torch_module import build_module
 from einsyn.backends.torch_names import argument_names
 from einsyn.backends.torch_source import write_source
@@ -49,9 +51,9 @@ class Net(nn.Module):
         x1 = self.linear1(x1)  # [B, s:4*4, d:16]
         x1 = x1 + self.positional_encoding1  # [B, s:4*4, d:16]
         x1 = self.layer_norm1(x1)  # [B, s:4*4, d:16]
-        x = x1.unflatten(2, (2, 8)).transpose(1, 2)
-        x2 = x1.unflatten(2, (2, 8)).transpose(1, 2)
-        x3 = x1.unflatten(2, (2, 8)).transpose(1, 2)
+        x = torch.unflatten(x1, 2, (2, 8)).transpose(1, 2)
+        x2 = torch.unflatten(x1, 2, (2, 8)).transpose(1, 2)
+        x3 = torch.unflatten(x1, 2, (2, 8)).transpose(1, 2)
         x4 = nn.functional.scaled_dot_product_attention(x, x2, x3)
         x = x4.transpose(1, 2).flatten(2)  # [B, s:4*4, d:16]
         del x2, x3, x4, x1
@@ -208,6 +210,38 @@ def test_initialisation(init: str, mean: float, std: float) -> None:
     assert tensor.shape == (300, 400)
     assert abs(tensor.mean().item() - mean) <= 0.01 * (std or 1e-9)
     assert abs(tensor.std().item() - std) <= 0.01 * std
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16"])
+def test_a_number_that_repeats_is_written_once(dtype: str) -> None:
+    """The bits are those of the list."""
+    for number, made in ((0.0, "zeros("), (1.0, "ones("), (-0.0, "full("), (1 / 3, "full("), (1e-30, "full(")):
+        numbers = [number] * 100
+        text = initialised(Param((100,), f"values {' '.join(map(repr, numbers))}"), dtype)
+        assert text.startswith(f"torch.{made}")
+        assert len(text) < 80
+        found, wanted = eval(text, {"torch": torch}), torch.tensor(numbers, dtype=getattr(torch, DTYPES[dtype]))
+        assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+        assert found.view(torch.uint8).equal(wanted.view(torch.uint8))
+    assert initialised(Param((1,), "values 0.0")) == "torch.tensor([0.0])"
+    assert initialised(Param((2,), "values 0.0 -0.0")) == "torch.tensor([0.0, -0.0])"
+
+
+def test_recurrent_networks_are_short() -> None:
+    assert len(einsyn.load("rnncell").ref("lstm").source().splitlines()) < 80
+
+
+def test_loops_may_have_no_turn() -> None:
+    """After a loop nothing is deleted that only the loop would have made."""
+    space = small_space("""
+//@ input x f32[B, s:T, d:4]
+start: "r" -> last
+//@ define last()(x) { state, y = scan("s", step)(constant("d", [0, 0, 0])(), x) return state }
+//@ define step()(h, x) { new = tanh(linear(3)(h) + linear(3)(x)) return new, new }
+""")
+    source = space.parse("r").source().replace("torch.stack(x2", "torch.stack(x2 or [x]")
+    with torch.no_grad():
+        assert build_module(source)(torch.ones(2, 0, 4)).equal(torch.zeros(2, 3))
 
 
 def test_layers_start_as_declared() -> None:

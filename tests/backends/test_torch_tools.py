@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,10 @@ def traced(module: torch.nn.Module, inputs: Inputs) -> Any:
 
 def copied(module: torch.nn.Module, inputs: Inputs) -> Any:
     return copy.deepcopy(module)(*inputs)
+
+
+def pickled(module: torch.nn.Module, inputs: Inputs) -> Any:
+    return pickle.loads(pickle.dumps(module))(*inputs)
 
 
 def channels_last(module: torch.nn.Module, inputs: Inputs) -> Any:
@@ -59,7 +64,7 @@ def check(space: str, samples: int, tool: Callable[[torch.nn.Module, Inputs], An
             assert not found.finite or not found.differs, f"{architecture.text}: {found}"
 
 
-TOOLS = (exported, traced, copied, channels_last, half)
+TOOLS = (exported, traced, copied, pickled, channels_last, half)
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.__name__)

@@ -118,6 +118,21 @@ def test_an_architecture_may_come_from_anywhere(
     assert small["params"] < reference["params"]
 
 
+def test_profile_says_at_what_size_it_ran(einsyn: Command) -> None:
+    command = ("profile", "nasbench201", CELL, "--profile", "test", "--input", "c:3,h:4*H,w:4*W", "--measure")
+    shown = einsyn(*command, "--runtime", "torch", "--batch", "2").out
+    assert "batch 2, H 7, W 7, one thread" in shown
+    (record,) = einsyn(*command, "--runtime", "torch", "--json").records()
+    assert record["sizes"] == {"H": 7, "W": 7}
+
+
+def test_options_of_measuring_need_it(einsyn: Command) -> None:
+    for option, value in (("--runtime", "torch"), ("--batch", "2")):
+        done = einsyn("profile", "einspace", ARCH, option, value)
+        assert (done.status, done.out) == (2, "")
+        assert f"error[U000]: {option} needs --measure" in done.err
+
+
 def test_show(einsyn: Command, tmp_path: Path) -> None:
     assert einsyn("show", "einspace", ARCH).out.splitlines()[0] == "start: sequential"
     assert einsyn("show", "einspace", ARCH, "--as", "ir").out.startswith("einsyn ir 1\n")

@@ -24,3 +24,18 @@ def test_compile_reports_both_costs(einsyn: Command, tmp_path: Path) -> None:
     assert record["verified"]
     assert file.exists()
     assert f"deployed {record['deployed_params']} params" in einsyn(*command).out
+
+
+def test_files_say_of_which_form_they_are(einsyn: Command, tmp_path: Path) -> None:
+    source, model = tmp_path / "net.py", tmp_path / "net.onnx"
+    command = ("compile", "einspace", CONV, "--profile", "test", "-o", str(source), "-o", str(model))
+    record = einsyn(*command, "--deploy", "--json").records()[0]
+    header = source.read_text("utf-8").partition("\n\n")[0]
+    assert "# form: deploy, for evaluation alone\n" in header
+    assert f"# parameters: {record['deployed_params']:,}, as built {record['params']:,}\n" in header
+    macs = f"{record['deployed_macs']:,}, as built {record['macs']:,}"
+    assert header.endswith(f"# multiply-accumulates at batch 1: {macs}")
+    assert einsyn("show", str(model)).out.splitlines()[-1] == "form: deploy"
+    einsyn(*command)
+    assert "form" not in source.read_text("utf-8").partition("\n\n")[0]
+    assert einsyn("show", str(model), "--json").records()[0]["form"] == "exact"

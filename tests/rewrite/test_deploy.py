@@ -50,6 +50,29 @@ def test_normalisations_after_convolutions_go() -> None:
     assert after.params < before.params
 
 
+@pytest.mark.parametrize(
+    ("layer", "left"),
+    [
+        ("conv_transpose(6, 3, 2, 1, groups=2)", "conv_transpose"),
+        ('linear(6, axis="c")', "linear"),
+        ("std_conv(6, 3)", "conv"),
+        ('std_conv(6, 3, padding_mode="circular", bias=false)', "conv"),
+    ],
+)
+def test_normalisations_after_other_layers_go(layer: str, left: str) -> None:
+    architecture = net(f"define net()(x) = relu(batch_norm({layer}(conv(4, 1)(relu(x)))))", IMAGE)
+    assert gap(architecture, torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(2))) <= 1e-5
+    assert [o.op.name for o in architecture.form("deploy").rewritten.graph.operations] == ["relu", "conv", left, "relu"]
+
+
+def test_layers_that_give_no_channels_keep_their_normalisation() -> None:
+    for layer in ('linear(6, axis="h")', "linear(6)"):
+        architecture = net(f"define net()(x) = batch_norm({layer}(x))", IMAGE)
+        kept = [str(o.op) for o in architecture.rewritten.graph.operations]
+        assert [str(o.op) for o in architecture.form("deploy").rewritten.graph.operations] == kept
+        assert kept[-1] == "batch_norm"
+
+
 def test_branches_that_reach_no_output_go() -> None:
     architecture = net(
         "define net()(x) { unused = conv(4, 3)(x) return add(relu(x), conv(4, 3, bias=false)(zero(x))) }", IMAGE

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ops.arithmetic import Add
-from einsyn.ops.convolution import Conv
+from einsyn.ops.convolution import Conv, ConvTranspose, StandardisedConv
+from einsyn.ops.linear import Linear
 from einsyn.ops.normalisation import BatchNorm
 from einsyn.ops.regularisation import TrainOnly
 from einsyn.ops.rules import per_axis
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from einsyn.ir.types import TensorType
+    from einsyn.ops.op import Op
     from einsyn.rewrite.draft import Draft, Node
     from einsyn.rewrite.pattern import Match
     from einsyn.rewrite.rule import Builder
@@ -62,38 +64,87 @@ def _is_conv(node: Node, draft: Draft) -> bool:
     return type(node.op) is Conv and draft.alone(node)
 
 
-def _normalised_conv(match: Match) -> bool:
-    # In 16 bits a kernel that was scaled rounds to another one.
-    x = match.draft.types[match.value("x")]
-    return _is_conv(match.below(Conv), match.draft) and x.dtype in ("f32", "f64")
+# In 16 bits a kernel that was scaled rounds to another one.
+_EXACT_ENOUGH: Final = ("f32", "f64")
+
+
+def _normalised_layer(match: Match) -> bool:
+    """Whether what is normalised is a layer whose outputs are the channels, with weights of its own."""
+    draft, layer = match.draft, _normalised(match)
+    x, y = draft.types[layer.inputs[0]], draft.types[layer.outputs[0]]
+    if x.dtype not in _EXACT_ENOUGH or not draft.alone(layer):
+        return False
+    if isinstance(layer.op, Linear):
+        return y.axis(layer.op.axis) == y.axis("c")
+    return type(layer.op) in (Conv, ConvTranspose)
+
+
+def _normalised(match: Match) -> Node:
+    layer = match.draft.maker(match.node.inputs[0])
+    assert layer is not None  # as the pattern says
+    return layer
+
+
+def _changed(cls: type[Op], op: Op, **changed: object) -> Op:
+    """An operation of a class with the attributes that another one has as well, but for some."""
+    values = {name: value for name, value in zip(op.attributes, op.key, strict=True) if name in cls.attributes}
+    return cls.configure(**{**values, **changed})
 
 
 def _with_bias(op: Conv, **changed: object) -> Conv:
-    values = {**dict(zip(op.attributes, op.key, strict=True)), "bias": True, **changed}
-    made = Conv.configure(**values)
+    made = _changed(Conv, op, **{"bias": True, **changed})
     assert isinstance(made, Conv)
     return made
 
 
 def _fold(match: Match, builder: Builder) -> None:
-    conv, draft = match.below(Conv), match.draft
-    op = conv.op
-    assert isinstance(op, Conv)
+    draft, layer = match.draft, _normalised(match)
     scale, shift = _scale_and_shift(draft, match.node)
-    kernels = draft.weight(conv, "weight")
+    kernels = draft.weight(layer, "weight")
+    # Kernels that are transposed have the channels of a group in their second dimension.
+    groups = layer.op.groups if isinstance(layer.op, ConvTranspose) else 0
 
     def scaled(kernels: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        return kernels * scale.view(-1, *[1] * (kernels.dim() - 1))
+        ones = [1] * (kernels.dim() - 2)
+        if not groups:
+            return kernels * scale.view(-1, 1, *ones)
+        each = kernels.shape[0] // groups
+        return kernels * scale.view(groups, -1, *ones).repeat_interleave(each, 0)
 
     def shifted(scale: torch.Tensor, shift: torch.Tensor, *bias: torch.Tensor) -> torch.Tensor:
         return shift + scale * bias[0] if bias else shift
 
-    bias = (draft.weight(conv, "bias"),) if op.bias else ()
+    bias = (draft.weight(layer, "bias"),) if "bias" in layer.signature.params else ()
     weights: dict[str, Weights] = {
         "weight": Computed((kernels, scale), scaled, kernels.shape),
         "bias": Computed((scale, shift, *bias), shifted, shift.shape),
     }
-    builder.replace_all(match.node.outputs, builder.add(_with_bias(op), match.value("x"), weights=weights))
+    op = _changed(type(layer.op), layer.op, bias=True)
+    builder.replace_all(match.node.outputs, builder.add(op, match.value("x"), weights=weights))
+
+
+# Kernels that are standardised whenever they are used, once and for all.
+
+
+def _standardised(match: Match) -> bool:
+    return match.draft.types[match.value("x")].dtype in _EXACT_ENOUGH and match.draft.alone(match.node)
+
+
+def _as_plain(match: Match, builder: Builder) -> None:
+    draft, node = match.draft, match.node
+    op = node.op
+    assert isinstance(op, StandardisedConv)
+    kernels = draft.weight(node, "weight")
+
+    def standardised(kernels: torch.Tensor) -> torch.Tensor:
+        dims = tuple(range(1, kernels.dim()))
+        centred = kernels - kernels.mean(dims, keepdim=True)
+        return centred / (centred.square().mean(dims, keepdim=True) + op.eps).sqrt()
+
+    weights: dict[str, Weights] = {"weight": Computed((kernels,), standardised, kernels.shape)}
+    if op.bias:
+        weights["bias"] = draft.weight(node, "bias")
+    builder.replace_all(node.outputs, builder.add(_changed(Conv, op), match.value("x"), weights=weights))
 
 
 # Sums of convolutions of one tensor, and of the tensor normalised: RepVGG.
@@ -255,7 +306,7 @@ NORMS: Final = (
         "fold-batch-norm",
         "A batch normalisation after a convolution scales and shifts its kernels.",
         applied(BatchNorm, applied(Conv, "x")),
-        _normalised_conv,
+        _normalised_layer,
         _fold,
         "fold",
         (
@@ -264,10 +315,48 @@ NORMS: Final = (
             (_SIGNAL, "batch_norm(1e-3)(conv(6, 5, 2)(x))"),
         ),
     ),
+    Rule(
+        "fold-batch-norm-transposed",
+        "A batch normalisation after a transposed convolution scales and shifts its kernels.",
+        applied(BatchNorm, applied(ConvTranspose, "x")),
+        _normalised_layer,
+        _fold,
+        "fold",
+        (
+            (_IMAGE, "relu(batch_norm(conv_transpose(6, 2, 2, bias=false)(x)))"),
+            (_IMAGE, "batch_norm(conv_transpose(6, 3, 2, 1, 1, groups=2)(x))"),
+            (_SIGNAL, "batch_norm(affine=false)(conv_transpose(8, 4, 2, groups=4)(x))"),
+        ),
+    ),
+    Rule(
+        "fold-batch-norm-linear",
+        "A batch normalisation after a linear layer of the channels scales and shifts its rows.",
+        applied(BatchNorm, applied(Linear, "x")),
+        _normalised_layer,
+        _fold,
+        "fold",
+        (
+            (_IMAGE, 'relu(batch_norm(linear(6, axis="c")(x)))'),
+            (_SIGNAL, 'batch_norm(affine=false)(linear(6, false, "c")(x))'),
+        ),
+    ),
 )
 
 FOLDING: Final = (
     *NORMS,
+    Rule(
+        "fold-standardisation",
+        "A convolution whose kernels are standardised is one whose kernels are so already.",
+        applied(StandardisedConv, "x"),
+        _standardised,
+        _as_plain,
+        "deploy",
+        (
+            (_IMAGE, "relu(std_conv(6, 3, 2, groups=2)(x))"),
+            (_IMAGE, 'std_conv(6, 3, bias=false, padding_mode="reflect", eps=1e-3)(x)'),
+            (_SIGNAL, "batch_norm(std_conv(6, 5)(x))"),
+        ),
+    ),
     Rule(
         "fold-normalised-input",
         "A normalised tensor added to a convolution of the same tensor is a convolution with kernel 1.",

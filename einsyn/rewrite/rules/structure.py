@@ -8,11 +8,14 @@ from einsyn.ops.arithmetic import Add
 from einsyn.ops.elementwise import Elementwise
 from einsyn.ops.op import Op
 from einsyn.ops.parts import Concat, Group, Split
+from einsyn.ops.rearrange import Rearrange
 from einsyn.ops.routing import Permute, Rename
 from einsyn.rewrite.pattern import applied, beside, joined
 from einsyn.rewrite.rule import Rule
+from einsyn.rewrite.rules.rearranged import composed, is_undone
 
 if TYPE_CHECKING:
+    from einsyn.ir.types import TensorType
     from einsyn.rewrite.draft import Node
     from einsyn.rewrite.pattern import Match
     from einsyn.rewrite.rule import Builder
@@ -57,6 +60,29 @@ def _compose(match: Match, builder: Builder) -> None:
 
 def _renamed_back(match: Match, builder: Builder) -> None:
     builder.replace(match.node.outputs[0], match.value("x"))
+
+
+def _rearranged(match: Match) -> tuple[Rearrange, Rearrange, TensorType]:
+    """Both rearrangements, and the type of what the first one takes."""
+    first, second = match.below(Rearrange).op, match.node.op
+    assert isinstance(first, Rearrange)
+    assert isinstance(second, Rearrange)
+    return first, second, match.draft.types[match.value("x")]
+
+
+def _one_rearrangement(match: Match) -> bool:
+    both = _rearranged(match)
+    return is_undone(*both) or composed(*both) is not None
+
+
+def _rearrange_once(match: Match, builder: Builder) -> None:
+    both = _rearranged(match)
+    if is_undone(*both):
+        builder.replace(match.node.outputs[0], match.value("x"))
+        return
+    made = composed(*both)
+    assert made is not None
+    builder.replace_all(match.node.outputs, builder.add(made, match.value("x")))
 
 
 def _to_hoist(match: Match) -> bool:
@@ -218,6 +244,20 @@ RULES: Final = (
         _renamed_back,
         "exact",
         ((_SEQUENCE, "relu(as_sequence(as_image1d(x)))"),),
+    ),
+    Rule(
+        "rearrange-twice",
+        "Two rearrangements of axes are one, or none where the second takes back what the first did.",
+        applied(Rearrange, applied(Rearrange, "x")),
+        _one_rearrangement,
+        _rearrange_once,
+        "exact",
+        (
+            (_SEQUENCE, 'relu(rearrange("a s d -> s:(a s) d")(rearrange("(a s) d -> a s d", a=3)(tanh(x))))'),
+            (_IMAGE, 'rearrange("n s d -> d:d l:s n")(rearrange("c (y i) w -> n:y s:(i w) d:c", y=2)(x))'),
+            (_IMAGE, 'relu(rearrange("a b c -> b:b c:c a:a")(rearrange("c h w -> a:w b:c c:h")(tanh(x))))'),
+            (_SEQUENCE, 'rearrange("(e f g h) -> e g f h", e=3, f=2, g=4)(rearrange("(a b) d -> a:(b a d)", a=2)(x))'),
+        ),
     ),
     Rule(
         "concat-groups",
