@@ -266,6 +266,7 @@ API = {
         "FileError",
         "UsageError",
         "BackendError",
+        "OpError",
         "WeightsError",
         "DataError",
         "RunError",
