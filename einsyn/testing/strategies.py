@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 from hypothesis import note, reject
 from hypothesis import strategies as st
+from hypothesis.errors import FailedHealthCheck
 
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import tree_of
@@ -42,6 +43,10 @@ T = TypeVar("T")
 MAX_SIZE: Final = 50
 # How many places of a derivation are tried for a change.
 PLACES: Final = 8
+
+
+class NothingToDrawError(SamplingError, FailedHealthCheck):
+    """There seems to be nothing to draw. Hypothesis ends at a failed health check, and would shrink another error."""
 
 
 class Source:
@@ -114,7 +119,7 @@ class Source:
             self._nothing[wanted] = why_nothing(self.space, self.limits, self.require, wanted)
         reason = self._nothing[wanted]
         if reason is not None:
-            raise SamplingError(reason)
+            raise NothingToDrawError(reason)
         reject()
 
     def show(self, *texts: str) -> None:
