@@ -267,6 +267,7 @@ API = {
         "FileError",
         "UsageError",
         "BackendError",
+        "OpError",
         "WeightsError",
         "DataError",
         "RunError",

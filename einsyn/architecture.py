@@ -9,6 +9,7 @@ from einsyn.derivation.choosers import TreeChooser
 from einsyn.derivation.tree import digest
 from einsyn.elaborate.elaborate import Elaboration
 from einsyn.elaborate.limits import NO_LIMITS
+from einsyn.errors import EinsynError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -188,12 +189,21 @@ class Architecture:
         Raises:
             WeightsError: W001 to W007 the weights are not those of this architecture.
             FileError: the file of weights cannot be read.
+            OpError: O001 to O004 an operation of the user's is wrong.
         """
+        from einsyn.backends.own_ops import check_alone
         from einsyn.backends.torch_module import build_module
 
         if rewrite == "deploy" and weights is None:
             return self.deploy(self.module(seed))
-        made = build_module(self.form(rewrite).torch, seed)
+        source = self.form(rewrite).torch
+        try:
+            made = build_module(source, seed)
+        except EinsynError:
+            raise
+        except Exception:  # a constructor that an operation of the user's wrote
+            check_alone(self.graph)
+            raise
         if weights is not None:
             from einsyn.weights.file import load_weights
 
@@ -351,10 +361,15 @@ class Architecture:
             rewrite: see `form`.
             fold: see `onnx`.
             weights: in place of a module: what `module` takes.
+
+        Raises:
+            OpError: O001 to O004 an operation of the user's is wrong: its torch form has another shape than its type.
         """
+        from einsyn.backends.own_ops import check_alone
         from einsyn.backends.verify import verify
 
         module = self._module_of(module, seed, rewrite, weights)
+        check_alone(self.graph)
         return verify(module, self.onnx(module=module, opset=opset, rewrite=rewrite, fold=fold), seed=seed)
 
     def record(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from einsyn.evaluate.codes import EVALUATION_CODES, RUN_CODES
 from einsyn.grammar.codes import CODES as GRAMMAR_CODES
-from einsyn.ir.codes import BACKEND_CODES, TEXT_CODES, TYPE_CODES
+from einsyn.ir.codes import BACKEND_CODES, OP_CODES, TEXT_CODES, TYPE_CODES
 from einsyn.rewrite.codes import CODES as REWRITE_CODES
 from einsyn.weights.codes import CODES as WEIGHTS_CODES
 
@@ -22,6 +22,7 @@ FAMILIES: Final[dict[str, str]] = {
     "G": "the grammar of a space and its pragmas and directives",
     "I": "the text form of the graph",
     "L": "limits",
+    "O": "operations of your own",
     "Q": "searches and their runs",
     "R": "rewriting",
     "S": "sampling",
@@ -144,6 +145,7 @@ TABLES: Final[tuple[dict[str, str], ...]] = (
     TYPE_CODES,
     TEXT_CODES,
     BACKEND_CODES,
+    OP_CODES,
     DEFINITION_CODES,
     VALUE_CODES,
     LIMIT_CODES,

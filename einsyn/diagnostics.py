@@ -33,6 +33,7 @@ _ADVICE: Final = {
     "G": "einsyn lint SPACE lists every mistake of a space",
     "I": "einsyn show SPACE ARCH --as ir prints the text of a graph",
     "L": "einsyn sample --help lists the limits",
+    "O": "docs/how-to/add-an-op.md says what each method answers",
     "Q": "einsyn search --help says how a run is started and continued",
     "S": "--explain-rejections says why draws are rejected",
     "T": "einsyn ops NAME shows what an operation takes; types are written f32[B, c:3, h:32, w:32]",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from einsyn.diagnostics import Diagnostic
+    from einsyn.diagnostics import Diagnostic, Span
 
 
 class EinsynError(Exception):
@@ -49,6 +49,20 @@ class FileError(EinsynError):
 
 class UsageError(EinsynError):
     """An argument or option is wrong (U...)."""
+
+
+class OpError(EinsynError):
+    """A method of an operation of your own fails, or answers what cannot be used (O...).
+
+    `__cause__` is the exception that the method raised, where it raised one.
+    """
+
+    def at(self, path: str | None, span: Span | None) -> OpError:
+        """The same with its place in a derivation, where none is known yet."""
+        first, *rest = self.diagnostics
+        if first.path is not None or path is None:
+            return self
+        return OpError([first.with_(path=path, span=span or first.span), *rest])
 
 
 class BackendError(EinsynError):

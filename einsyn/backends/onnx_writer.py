@@ -10,6 +10,7 @@ from onnx import GraphProto, TensorProto, helper
 
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
+from einsyn.ir.own_op import lowered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,7 +92,7 @@ class Writer:
 
     def write(self, operation: Operation) -> None:
         """Write one operation."""
-        written = operation.op.onnx(_Context(self, operation))
+        written = lowered(operation, "onnx", _Context(self, operation))
         names = (written,) if isinstance(written, str) else written
         for value, name in zip(operation.outputs, names, strict=True):
             self.names[value] = name

@@ -10,6 +10,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from einsyn.backends.own_ops import check_written
 from einsyn.backends.torch_blocks import Block
 from einsyn.backends.torch_initial import DTYPES, initialised
 from einsyn.backends.torch_members import Body, Member, Nested, Slot, Statement
@@ -17,6 +18,7 @@ from einsyn.backends.torch_names import LocalNames
 from einsyn.backends.torch_overwriting import overwritable
 from einsyn.diagnostics import Diagnostic
 from einsyn.errors import BackendError
+from einsyn.ir.own_op import is_own, lowered
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -172,7 +174,11 @@ class _Writer:
 
     def write(self, operation: Operation) -> None:
         context = _Context(self, operation)
-        written = operation.op.torch(context)
+        members, statements = len(self.body.members), len(self.body.statements)
+        written = lowered(operation, "torch", context)
+        if is_own(type(operation.op)):
+            body = self.body
+            check_written(operation, context.inputs, body.members[members:], body.statements[statements:], written)
         self._check_owned(operation)
         pending = self._pending
         if isinstance(written, tuple):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from torch import nn
 
+    from einsyn.backends.agreement import Agreement
+
 # Ids that no table limits.
 _IDS: Final = 100
 # The number that stands for the first open size; the next symbol gets one more.
@@ -40,6 +42,7 @@ class Verification:
         difference: the largest `|a - b|`.
         magnitude: the largest `|b|`.
         batches: the batch sizes that ran.
+        explanation: how the first output that did not agree differs.
     """
 
     verified: bool
@@ -47,6 +50,7 @@ class Verification:
     difference: float
     magnitude: float
     batches: tuple[int, ...]
+    explanation: str = ""
 
 
 def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tuple[int, ...] = (2, 3)) -> Verification:
@@ -66,7 +70,7 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
     training = module.training
     module.eval()
     difference = magnitude = 0.0
-    verified, unstable = True, False
+    verified, unstable, explanation = True, False, ""
     try:
         for batch in batches:
             inputs = random_inputs(model, batch, seed)
@@ -78,9 +82,21 @@ def verify(module: nn.Module, model: ModelProto, *, seed: int = 0, batches: tupl
                 gap = float("inf") if found.differs == "pattern" else found.gap
                 difference, magnitude = max(difference, gap), max(magnitude, found.magnitude)
                 verified = verified and not found.differs
+                explanation = explanation or _explained(found, reference, result)
     finally:
         module.train(training)
-    return Verification(verified and not unstable, unstable, difference, magnitude, batches)
+    return Verification(verified and not unstable, unstable, difference, magnitude, batches, explanation)
+
+
+def _explained(found: Agreement, reference: np.ndarray[Any, Any], result: np.ndarray[Any, Any]) -> str:
+    """How an output differs, "" where it does not."""
+    if found.differs == "shape":
+        return f"torch gives the shape {list(reference.shape)}, onnxruntime {list(result.shape)}"
+    if found.differs == "pattern":
+        return "torch's output is finite, onnxruntime's is not"
+    if found.differs == "values":
+        return f"the largest difference is {found.gap:.3g}, torch's largest number {found.magnitude:.3g}"
+    return ""
 
 
 def _refuse_bf16(model: ModelProto) -> None:

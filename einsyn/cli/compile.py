@@ -99,10 +99,13 @@ def _verified(
     """What --verify adds to the record; raises B-coded BackendError where torch and onnxruntime differ."""
     found = architecture.verify(seed=seed, opset=opset, rewrite=rewrite, fold=fold, module=module)
     if not found.verified and not found.unstable:
+        from einsyn.backends.own_ops import check_agreement
+
+        check_agreement(architecture.graph)
         raise BackendError(
             Diagnostic(
                 "B010",
-                f"torch and onnxruntime differ by {found.difference:.3g}",
+                f"torch and onnxruntime differ: {found.explanation}",
                 hint="please report it with the architecture",
                 reproduce=architecture.space.command("check", architecture.text),
             )

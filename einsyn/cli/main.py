@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from traceback import format_exception
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import typer
@@ -31,7 +32,8 @@ from einsyn.cli.search import search
 from einsyn.cli.show import show
 from einsyn.cli.spaces import spaces
 from einsyn.diagnostics import Diagnostic
-from einsyn.errors import EinsynError, FileError, UsageError
+from einsyn.errors import EinsynError, FileError, OpError, UsageError
+from einsyn.ir.own_op import TRACEBACK, told_of_any
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -121,6 +123,8 @@ def run(arguments: list[str]) -> int:
         # A module of the user's may catch the interrupt that came while it was imported, and fail for that.
         return _interrupted() if _INTERRUPTS else _wrong(WRONG_USAGE, *error.diagnostics)
     except EinsynError as error:
+        if isinstance(error, OpError) and error.__cause__ is not None:
+            _show_traceback(error.__cause__)
         return _wrong(WRONG_INPUT, *error.diagnostics)
     except _CommandLineError as error:
         message = str(cast("typer.BadParameter", error).format_message()).rstrip(".")
@@ -136,10 +140,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # the last resort: a person gets a message, not a traceback
         if _INTERRUPTS:  # so may what a library imports
             return _interrupted()
-        if os.environ.get("EINSYN_TRACEBACK"):
+        if isinstance(own := told_of_any(error), OpError):
+            _show_traceback(error)
+            return _wrong(WRONG_INPUT, *own.diagnostics)
+        if os.environ.get(TRACEBACK):
             raise
         shown = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-        hint = "please report it with the command; EINSYN_TRACEBACK=1 shows where it happened"
+        hint = f"please report it with the command; {TRACEBACK}=1 shows where it happened"
         return _wrong(INTERNAL, Diagnostic("X001", f"internal error, {shown}", hint=hint))
     if status == INTERRUPTED:
         return _interrupted()
@@ -165,6 +172,13 @@ def _wrong(status: int, *found: Diagnostic) -> int:
     _hand_over()
     OUTPUT.diagnostics(found)
     return status
+
+
+def _show_traceback(error: BaseException) -> None:
+    """The traceback of what a user's operation raised, for those who ask for it."""
+    if os.environ.get(TRACEBACK):
+        _hand_over()
+        OUTPUT.say("".join(format_exception(error)))
 
 
 def _interrupted() -> int:

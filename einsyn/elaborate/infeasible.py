@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from einsyn.derivation.choice import Choice
     from einsyn.diagnostics import Span
     from einsyn.elaborate.values import Tensor
+    from einsyn.errors import OpError
     from einsyn.ir.mismatch import Text
 
 # What definitions that belong to the language have for a file.
@@ -28,6 +29,13 @@ _HINTS: Final = {
     "T020": "make the sizes equal, or keep an axis of size 1 with `keep=true`",
     "T060": "change `//@ output`, or what `main` ends with",
 }
+
+
+def placed(error: OpError, origin: Choice | None, span: Span | None) -> OpError:
+    """A mistake in an operation of the user's at the production where the operation is applied, where that is known."""
+    if origin is None:
+        return error
+    return error.at(str(origin), span if origin.production is None else origin.production.span)
 
 
 class Infeasible(Reason):

@@ -14,10 +14,11 @@ from einsyn.elaborate.arithmetic import MAX_LIST
 from einsyn.elaborate.calls import Calls, with_name
 from einsyn.elaborate.code import MISSING, Opcode
 from einsyn.elaborate.frames import Frame
-from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.infeasible import Infeasible, placed
 from einsyn.elaborate.loops import check_sharing, enter_loop, leave_loop
 from einsyn.elaborate.tensors import tensor_binary, tensor_function, tensor_unary
 from einsyn.elaborate.values import Bound, Deferred, Tensor, Value, kind_name
+from einsyn.errors import OpError
 from einsyn.ir.mismatch import Mismatch
 
 _CALL, _FORCE, _RETURN, _UNPACK, _BINARY = (
@@ -232,6 +233,8 @@ class Machine(Calls):
             if cause.span is None and instruction is not None and isinstance(instruction[-1], Span):
                 cause.span = instruction[-1]
             raise
+        except OpError as error:
+            raise placed(error, frame.origin, None) from error.__cause__
         except Mismatch as m:  # a function asks a tensor for an axis that it lacks
             span = instruction[-1] if isinstance(instruction[-1], Span) else None
             raise Infeasible.of(m, frame.origin, span) from None

@@ -10,6 +10,7 @@ from einsyn.elaborate.machine import Machine
 from einsyn.elaborate.summary import Outcome, Result
 from einsyn.elaborate.trace import Trace
 from einsyn.elaborate.values import Bound, Operator, Tensor
+from einsyn.errors import OpError
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ops.op import Op
 
@@ -101,7 +102,10 @@ class Outcomes:
         self.kept += 1
         if not isinstance(arrow, Op):
             return self._run(arrow, types)
-        found = arrow.work_out(types)
+        try:
+            found = arrow.work_out(types)
+        except OpError:
+            return Outcome(None, 0, None)  # elaborating the whole says where the operation stands
         if isinstance(found, Mismatch):
             return Outcome(None, 0, found)
         outputs = found.outputs
@@ -123,6 +127,8 @@ class Outcomes:
                 value: Any = machine.combine(arrow.symbol, left, right, None, None)
             else:
                 value = machine.run_arrow(arrow, tensors)
+        except OpError:
+            return Outcome(None, 0, None)
         except Infeasible as cause:
             return Outcome(None, 0, None if cause.is_limit else Mismatch(cause.code, *cause.texts))
         memory = trace.activations + trace.state

@@ -28,6 +28,7 @@ from einsyn.elaborate.summary import (
     Written,
 )
 from einsyn.elaborate.values import Tensor
+from einsyn.errors import OpError
 from einsyn.grammar.analysis import count_rule
 from einsyn.grammar.model import Rule, Terminal
 from einsyn.ir.mismatch import Mismatch
@@ -199,7 +200,7 @@ class Steps:
                 value = probe.run_arrow(root, probe.inputs(call.arity))
             else:
                 value = probe.run_arrow(root, tuple([Tensor(-1 - i, t) for i, t in enumerate(call.types)]))
-        except Unforeseen:
+        except (Unforeseen, OpError):
             return None
         except NeedsTypes:
             assert call.rule is not None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from einsyn.elaborate.infeasible import Infeasible
+from einsyn.elaborate.infeasible import Infeasible, placed
 from einsyn.elaborate.tape import Event, Mark, Record, Replay, Tape, written_out
 from einsyn.elaborate.values import Tensor
+from einsyn.errors import OpError
 from einsyn.ir.mismatch import Mismatch
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ class Trace:
     ) -> Tensor | tuple[Tensor, ...]:
         """Apply an operation; several outputs come as a tuple. Raises Infeasible."""
         types = (inputs[0].type,) if len(inputs) == 1 else tuple([t.type for t in inputs])
-        signature = op.known(types)
+        try:
+            signature = op.known(types)
+        except OpError as error:
+            raise placed(error, origin, span) from error.__cause__
         if signature.__class__ is Mismatch:
             raise Infeasible.of(signature, origin, span, inputs)
         owner = None

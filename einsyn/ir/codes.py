@@ -1,4 +1,4 @@
-"""The stable codes of type errors (T), of IR text (I) and of backends (B), each with its meaning."""
+"""The stable codes of type errors (T), of IR text (I), of backends (B) and of users' operations (O), each explained."""
 
 from __future__ import annotations
 
@@ -51,6 +51,14 @@ TEXT_CODES: Final[dict[str, str]] = {
     "I012": "the type of a value is not what its operation infers",
     "I013": "operations that share weights need different parameters",
     "I014": "a weight set is missing where an operation has parameters, or present where it has none",
+}
+
+OP_CODES: Final[dict[str, str]] = {
+    "O001": "a method of an operation of your own raises an exception",
+    "O002": "a method of an operation of your own returns what cannot be used",
+    "O003": "the torch form of an operation of your own is no Python, or uses a name that is not defined",
+    "O004": "the torch module of an operation of your own fails, or gives another shape than the type rule says",
+    "O005": "the torch form and the ONNX form of an operation of your own compute different things",
 }
 
 BACKEND_CODES: Final[dict[str, str]] = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 from einsyn.diagnostics import Diagnostic, counted
 from einsyn.errors import BackendError
 from einsyn.ir.mismatch import Mismatch
+from einsyn.ir.own_op import check_answer, is_own, told
 from einsyn.ir.types import BYTES, TensorType
 from einsyn.ops.attributes import MISSING, Attribute
 from einsyn.ops.laws import Lawful
@@ -108,6 +109,8 @@ class Op(Lawful):
     _requests: ClassVar[dict[tuple[object, ...], Op]]
     # Neither parameters nor MACs are declared, so there is no need to ask.
     _costs_nothing: ClassVar[bool]
+    # A user declares it, so what its methods answer is looked at.
+    _own: ClassVar[bool]
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -129,6 +132,7 @@ class Op(Lawful):
         cls._instances = {}
         cls._requests = {}
         cls._costs_nothing = cls.params is Op.params and cls.buffers is Op.buffers and cls.macs is Op.macs
+        cls._own = is_own(cls)
         OPS[name] = cls
 
     def __init__(self, **values: object) -> None:
@@ -265,21 +269,35 @@ class Op(Lawful):
         return found
 
     def work_out(self, types: tuple[TensorType, ...]) -> Signature | Mismatch:
-        """The same for somebody who keeps it."""
+        """The same for somebody who keeps it. Raises OpError where a user's operation is wrong."""
+        asked = "infer"
         try:
             if len(types) != self.arity:
                 self.check_arity(len(types))
             outputs = self.infer(*types)
+            if self._own:
+                check_answer(self, asked, outputs)
             results = (outputs,) if isinstance(outputs, TensorType) else tuple(outputs)
             output_bytes = 0 if self.aliases else sum([t.bytes for t in results])
             if self._costs_nothing:
                 return Signature(results, {}, {}, 0, 0, 0, output_bytes)
+            asked = "params"
             params = self.params(*types)
+            asked = "buffers"
             buffers = self.buffers(*types)
+            asked = "macs"
             macs = self.macs(*types)
+            if self._own:
+                for method, answer in (("params", params), ("buffers", buffers), ("macs", macs)):
+                    check_answer(self, method, answer)
         except Mismatch as mismatch:
             mismatch.__traceback__ = None  # it would keep the frames alive
             return mismatch
+        except Exception as error:  # whatever the code of users raises is theirs
+            found = told(self, asked, error, types)
+            if found is error:
+                raise
+            raise found from error
         count = state = 0
         for param in params.values():
             elements = param.elements

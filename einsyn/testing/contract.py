@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from einsyn.errors import EinsynError
@@ -55,12 +57,26 @@ def run_checks(checks: Iterable[Callable[[T], object]], subject: T, shown: str) 
         try:
             returned.append(check(subject))
         except AssertionError as error:
-            found.append(Finding(_name(check), shown, str(error) or "it does not hold"))
+            found.append(Finding(_name(check), shown, _told(error, str(error) or _line(error))))
         except EinsynError as error:
-            found.append(Finding(_name(check), shown, str(error)))
+            found.append(Finding(_name(check), shown, _told(error, str(error))))
         except Exception as error:  # whatever an operation or a space makes einsyn do is what is looked for
-            found.append(Finding(_name(check), shown, f"{type(error).__name__}: {error}"))
+            found.append(Finding(_name(check), shown, _told(error, f"{type(error).__name__}: {error}, {_line(error)}")))
     return found, returned
+
+
+def _told(error: Exception, text: str) -> str:
+    """What an exception says, with the notes that it got on its way."""
+    return "\n    ".join([*text.splitlines(), *getattr(error, "__notes__", ())])
+
+
+def _line(error: Exception) -> str:
+    """Where it was raised: the line of a written network where there is one, else the innermost of einsyn's callers."""
+    frames = extract_tb(error.__traceback__)
+    written = [frame for frame in frames if frame.filename.startswith("<einsyn net")]
+    frame = (written or frames)[-1]
+    place = "in the written network" if written else f"at {Path(frame.filename).name}:{frame.lineno}"
+    return f"{place}: {(frame.line or '').strip()}"
 
 
 def _name(check: Callable[..., object]) -> str:

@@ -204,7 +204,10 @@ def _same(found: Sequence[Tensor], expected: Sequence[Tensor], what: str) -> Non
 
     assert len(found) == len(expected), f"{what}: {len(found)} results, {len(expected)} expected"
     for a, b in zip(found, expected, strict=True):
-        assert torch.allclose(a, b, rtol=1e-6, atol=1e-8, equal_nan=True), f"{what} does not hold"
+        assert a.shape == b.shape, f"{what} does not hold\nthe shape is {list(a.shape)} in place of {list(b.shape)}"
+        gap = float((a - b).abs().nan_to_num().max()) if a.numel() and a.is_floating_point() else 0.0
+        same = torch.allclose(a, b, rtol=1e-6, atol=1e-8, equal_nan=True)
+        assert same, f"{what} does not hold\nnumbers differ by up to {gap:.3g}"
 
 
 LAW_CHECKS: tuple[Callable[[Example], None], ...] = (

@@ -57,8 +57,11 @@ def _near_misses(draw: st.DrawFn, source: Source) -> NearMiss:
     if draw(st.booleans()):
         found = _ill_typed(draw, source, near)
         if found is not None:
+            source.show(found.text)
             return found
-    return _outside(draw, source, near)
+    missed = _outside(draw, source, near)
+    source.show(missed.text)
+    return missed
 
 
 def _ill_typed(draw: Draw, source: Source, near: Architecture) -> NearMiss | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from einsyn.backends.own_ops import shape_of
 from einsyn.ir.graph import Graph, single
 from einsyn.ir.mismatch import Mismatch
 from einsyn.ir.parse_text import parse_graph
-from einsyn.ir.sizes import Affine
 from einsyn.ir.text import print_graph
 from einsyn.ir.types import KINDS, TensorType
 from einsyn.ir.verify import verify_graph
@@ -20,6 +21,8 @@ from einsyn.ops.op import Op
 from einsyn.testing.contract import ContractError, Finding, run_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
     from einsyn.backends.torch_source import TorchSource
@@ -28,13 +31,17 @@ if TYPE_CHECKING:
 _TRIED: Final = 60
 _RUN: Final = 5
 _LARGEST: Final = 4_000
-# What open sizes and ids are in tests.
-_OPEN: Final = 7
+# How many ids there are in tests.
 _IDS: Final = 10
+# Refusals of the type rule that are shown.
+_REFUSALS: Final = 5
 
 
 def check_op(op: type[Op]) -> None:
     """Test everything that einsyn relies on of an operation, on its `examples()` and on types around them.
+
+    Where it shows no examples, that is a finding, and it is tested on usual types and small values that its type rule
+    admits.
 
     Documentation and attributes; a type rule that answers any types; shapes, dtypes, parameters, buffers, MACs and
     gradients against torch; torch against onnxruntime at the oldest, default and newest opset with an open batch; the
@@ -49,15 +56,41 @@ def check_op(op: type[Op]) -> None:
     from einsyn.testing.law_contract import LAW_CHECKS
 
     found, _ = run_checks(_OF_CLASS, op, op.name)
-    try:
-        examples = [Example(one, types) for one, types in op.examples()]
-    except Exception as error:  # an operation of anybody; without examples there is nothing more to check
-        found.append(Finding("examples", op.name, f"{type(error).__name__}: {error}"))
-        examples = []
-    for example in examples:
-        found += run_checks((*_OF_EXAMPLE, *LAW_CHECKS), example, str(example))[0]
+    for example in _examples(op, found):
+        # The same at other types is no news.
+        known = {(one.check, one.message) for one in found}
+        found += [one for one in _wrong_of(example, LAW_CHECKS) if (one.check, one.message) not in known]
     if found:
         raise ContractError(f"operation `{op.name}`", found)
+
+
+def _wrong_of(example: Example, laws: tuple[Callable[[Example], None], ...]) -> list[Finding]:
+    """What is wrong of an example, without what is so for the same reason."""
+
+    def wrong(checks: tuple[Callable[[Example], None], ...]) -> list[Finding]:
+        return run_checks(checks, example, str(example))[0]
+
+    found = wrong(_WRITTEN)
+    if found:
+        return [*found, *wrong((check_state,))]  # what cannot be written cannot be run; it may lack weights
+    found = wrong(_DECLARED)
+    # What has other shapes or weights than it says keeps no law.
+    return [*found, *wrong(_NUMBERS), *([] if found else wrong((*_LAST, *laws)))]
+
+
+def _examples(op: type[Op], found: list[Finding]) -> list[Example]:
+    """What an operation is tested on: its own examples, or where it has none those that its type rule admits."""
+    from einsyn.testing.derived import derived_examples
+
+    with suppress(Exception):  # `check_examples` has told what they raise
+        shown = [Example(one, types) for one, types in op.examples()]
+        if shown:
+            return shown
+    examples, refusals = derived_examples(op)
+    if not examples:
+        said = "\n    ".join(refusals[:_REFUSALS]) or "no values of its attributes are admitted"
+        found.append(Finding("It can be tried on usual types", op.name, f"there is no type to try it on:\n    {said}"))
+    return [Example(one, types) for one, types in examples]
 
 
 @dataclass(frozen=True)
@@ -108,8 +141,7 @@ class Example:
 
 def shape(t: TensorType, batch: int = 2) -> tuple[int, ...]:
     """The shape of a tensor of a type at some batch size, every symbol being 7."""
-    sizes = tuple(Affine.of(size).at(_OPEN) if isinstance(size, str) else size for size in t.sizes)
-    return (batch, *sizes) if t.batched else sizes
+    return shape_of(t, batch)
 
 
 def run(module: nn.Module, inputs: list[Tensor]) -> tuple[Tensor, ...]:
@@ -128,11 +160,14 @@ def closed(t: TensorType) -> TensorType:
 
 
 def check_documentation(op: type[Op]) -> None:
-    """It is documented, and declares everything."""
-    text = op.__doc__ or ""
-    for part in ("Shapes:", "MACs:", "Errors:", "Source:"):
-        assert part in text, f"the docstring lacks {part}"
-    own = {op.infer: Op.infer, op.torch: Op.torch, op.onnx: Op.onnx, op.examples.__func__: Op.examples.__func__}
+    """It is documented."""
+    lacks = [part for part in ("Shapes:", "MACs:", "Errors:", "Source:") if part not in (op.__doc__ or "")]
+    assert not lacks, f"the docstring lacks {', '.join(lacks)}"
+
+
+def check_methods(op: type[Op]) -> None:
+    """It defines every method, and its attributes are described."""
+    own = {op.infer: Op.infer, op.torch: Op.torch, op.onnx: Op.onnx}
     for method, inherited in own.items():
         assert method is not inherited, f"it does not define {inherited.__name__}"
     for key, attribute in op.attributes.items():
@@ -148,7 +183,7 @@ def check_registration(op: type[Op]) -> None:
 def check_examples(op: type[Op]) -> None:
     """The examples show every attribute at more than its default."""
     settings = [one.key for one, _ in op.examples()]
-    assert settings, "there are no examples"
+    assert settings, "there are none: define `examples()`; usual types are tried in their place"
     for i, (key, attribute) in enumerate(op.attributes.items()):
         assert attribute.required or attribute.variadic or len({k[i] for k in settings}) > 1, (
             f"{key} is always the same"
@@ -165,7 +200,8 @@ def check_shapes(example: Example) -> None:
     for batch in (2, 3):
         outputs = run(example.module(), example.inputs(batch))
         predicted = [example.graph.types[v] for v in example.graph.outputs]
-        assert [tuple(o.shape) for o in outputs] == [shape(t, batch) for t in predicted]
+        found, declared = [tuple(o.shape) for o in outputs], [shape(t, batch) for t in predicted]
+        assert found == declared, f"at batch {batch} torch gives {_listed(found)}, `infer` says {_listed(declared)}"
         for output, t in zip(outputs, predicted, strict=True):
             assert (output.dtype == torch.float32) == (t.dtype == "f32"), f"{output.dtype} for {t}"
 
@@ -176,13 +212,15 @@ def check_state(example: Example) -> None:
     state = module.state_dict()
     keys = example.source.keys
     declared = {keys[0, name]: p.shape for name, p in {**signature.params, **signature.buffers}.items()}
-    assert declared == {key: tuple(t.shape) for key, t in state.items()}
+    owned = {key: tuple(t.shape) for key, t in state.items()}
+    assert declared == owned, f"torch owns {owned or 'no tensors'}, `params` and `buffers` say {declared or 'none'}"
     counted = sum(p.numel() for p in module.parameters())
     assert counted == signature.param_count, f"{signature.param_count} parameters predicted, {counted} in torch"
     kept = sum(t.numel() * t.element_size() for t in state.values())
     assert kept == signature.state_bytes, f"{signature.state_bytes} bytes of state predicted, {kept} in torch"
     learned = set(dict(module.named_parameters()))
-    assert learned == {keys[0, name] for name in signature.params}, "parameters and buffers are mixed up"
+    said = {keys[0, name] for name in signature.params}
+    assert learned == said, f"torch learns {sorted(learned)}, `params` says {sorted(said)}"
 
 
 def check_macs(example: Example) -> None:
@@ -202,7 +240,7 @@ def check_macs(example: Example) -> None:
     with counter, sdpa_kernel(SDPBackend.MATH), torch.no_grad():
         run(at_one.module().eval(), at_one.inputs(batch))
     macs = counter.get_total_flops() / 2 / batch
-    assert macs == example.graph.macs, f"{example.graph.macs} MACs predicted, {macs} in torch"
+    assert macs == example.graph.macs, f"{example.graph.macs} MACs predicted, {macs:g} in torch"
 
 
 def check_gradients(example: Example) -> None:
@@ -225,12 +263,12 @@ def check_training(example: Example) -> None:
     """Training leaves the keys of the state as they are."""
     module = example.module().train()
     run(module, example.inputs(2))
-    assert set(module.state_dict()) == set(example.source.keys.values())
+    before, after = sorted(example.source.keys.values()), sorted(module.state_dict())
+    assert before == after, f"the keys are {after} after a step and were {before}"
 
 
 def check_onnx_agrees(example: Example) -> None:
     """ONNX computes the same at the oldest, default and newest opset, at any batch size."""
-    import numpy as np
     import torch
 
     from einsyn.backends.onnx_model import DEFAULT_OPSET, NEWEST_OPSET, OLDEST_OPSET, build_onnx
@@ -246,16 +284,31 @@ def check_onnx_agrees(example: Example) -> None:
             with torch.no_grad():
                 references = run(module, [torch.tensor(x) for x in inputs.values()])
             for reference, result in zip(references, session.run(None, inputs), strict=True):
-                # Where torch gives no number, below the domain of a root, ONNX must not give one either.
-                np.testing.assert_allclose(
-                    result, reference.detach().numpy(), rtol=1e-5, atol=1e-5, equal_nan=True, err_msg=f"opset {opset}"
-                )
+                _check_equal(reference.detach().numpy(), result, f"opset {opset}, batch {batch}")
+
+
+def _check_equal(torch: Any, onnx: Any, where: str) -> None:
+    """Where torch gives no number, below the domain of a root, ONNX must not give one either."""
+    import numpy as np
+
+    shapes = f"torch gives the shape {list(torch.shape)}, onnxruntime {list(onnx.shape)}"
+    assert torch.shape == onnx.shape, f"{where}: {shapes}"
+    close = np.isclose(onnx, torch, rtol=1e-5, atol=1e-5, equal_nan=True)
+    if not close.all():
+        at = tuple(map(int, np.argwhere(~close)[0]))
+        said = f"{(~close).sum()} of {close.size} elements differ; at {list(at)} torch gives {torch[at]:.6g}"
+        raise AssertionError(f"{where}: {said}, onnxruntime {onnx[at]:.6g}")
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(str(list(shape)) for shape in shapes) or "nothing"
 
 
 def check_text(example: Example) -> None:
     """The text of the graph reads back equal."""
     verify_graph(example.graph)
-    assert parse_graph(print_graph(example.graph)) == example.graph
+    text = print_graph(example.graph)
+    assert parse_graph(text) == example.graph, f"another graph is read from\n{text}"
 
 
 def check_source(example: Example) -> None:
@@ -263,9 +316,10 @@ def check_source(example: Example) -> None:
     from einsyn.backends.torch_source import write_source
 
     text = example.source.text
-    assert write_source(example.graph, title=str(example.op)).text == text
-    assert "import einsyn" not in text
-    assert "from einsyn" not in text
+    again = write_source(example.graph, title=str(example.op)).text
+    assert again == text, f"first\n{text}\nthen\n{again}"
+    assert "import einsyn" not in text, "it imports einsyn"
+    assert "from einsyn" not in text, "it imports einsyn"
 
 
 def check_types(example: Example) -> None:
@@ -283,7 +337,7 @@ def check_types(example: Example) -> None:
             assert known[0].message, f"{shown} is refused without a reason"
             continue
         assert known[0].outputs == known[1].outputs, f"{shown} gives two answers"
-        assert known[0].macs >= 0
+        assert known[0].macs >= 0, f"{shown} takes {known[0].macs} MACs"
         sizes = [size for t in known[0].outputs for size in t.sizes]
         assert all(isinstance(size, str) or size > 0 for size in sizes), f"{shown} gives {known[0].outputs}"
         if ran < _RUN and sum(t.elements for t in (*types, *known[0].outputs)) <= _LARGEST:
@@ -306,15 +360,8 @@ def _near(rng: random.Random, t: TensorType) -> TensorType:
     return TensorType(dtype, axes, sizes, None, t.batched if rng.random() < 0.95 else not t.batched)
 
 
-_OF_CLASS: Final = (check_documentation, check_registration, check_examples)
-_OF_EXAMPLE: Final = (
-    check_text,
-    check_source,
-    check_shapes,
-    check_state,
-    check_macs,
-    check_gradients,
-    check_training,
-    check_onnx_agrees,
-    check_types,
-)
+_OF_CLASS: Final = (check_documentation, check_methods, check_registration, check_examples)
+_WRITTEN: Final = (check_text, check_source)
+_DECLARED: Final = (check_shapes, check_state)
+_NUMBERS: Final = (check_macs, check_gradients, check_onnx_agrees)
+_LAST: Final = (check_training, check_types)

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
-from hypothesis import reject
+from hypothesis import note, reject
 from hypothesis import strategies as st
+from hypothesis.errors import FailedHealthCheck
 
 from einsyn.architecture import Architecture
 from einsyn.derivation.choosers import tree_of
 from einsyn.derivation.tree import Derivation
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, printable
 from einsyn.errors import SamplingError
+from einsyn.ir.path import Path
 from einsyn.search.moves.regenerate import is_open
 from einsyn.space import Space
+from einsyn.testing.barren import why_nothing
 from einsyn.testing.drawing import DrawnChooser, settle
 from einsyn.testing.net import Net
 from einsyn.testing.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from pathlib import Path as FilePath
 
     from einsyn.elaborate.elaborate import Elaboration
     from einsyn.elaborate.limits import Limits
@@ -42,6 +45,10 @@ MAX_SIZE: Final = 50
 PLACES: Final = 8
 
 
+class NothingToDrawError(SamplingError, FailedHealthCheck):
+    """There seems to be nothing to draw. Hypothesis ends at a failed health check, and would shrink another error."""
+
+
 class Source:
     """A space to draw from, under limits.
 
@@ -54,7 +61,7 @@ class Source:
         SamplingError: S001 every derivation is larger or deeper than the limits allow.
     """
 
-    def __init__(self, space: Space | str | Path, require: Require | None, settings: Mapping[str, Any]) -> None:
+    def __init__(self, space: Space | str | FilePath, require: Require | None, settings: Mapping[str, Any]) -> None:
         given = dict(settings)
         if not isinstance(space, Space):
             from einsyn.loading import load
@@ -66,6 +73,7 @@ class Source:
         bounds = space.bounds(given)
         self.limits: Limits = bounds.merged({"max_size": MAX_SIZE}) if bounds.max_size is None else bounds
         self.require = require
+        self._nothing: dict[int, Diagnostic | None] = {}
         advice, start = self.options.viability, space.grammar.start
         for name, least in (("max_size", advice.sizes[start]), ("max_depth", advice.depths[start])):
             most = getattr(self.limits, name)
@@ -97,13 +105,31 @@ class Source:
         return self.require is None or self.require(self.architecture(outcome))
 
     def draw(self, draw: Draw) -> Architecture:
-        """An architecture."""
+        """An architecture.
+
+        Raises:
+            SamplingError: S001 there seems to be none; hypothesis would only say that it filters too much.
+        """
         found = settle(self.options, DrawnChooser(draw, self.options, self.limits), self.limits, self.accepts)
-        return reject() if found is None else self.architecture(found)
+        return self.give_up() if found is None else self.architecture(found)
+
+    def give_up(self, wanted: int = 1) -> NoReturn:
+        """Reject a draw, or say why nothing can be drawn. Raises SamplingError S001 or S002."""
+        if wanted not in self._nothing:
+            self._nothing[wanted] = why_nothing(self.space, self.limits, self.require, wanted)
+        reason = self._nothing[wanted]
+        if reason is not None:
+            raise NothingToDrawError(reason)
+        reject()
+
+    def show(self, *texts: str) -> None:
+        """Have a failing test print texts, each with a command that shows it again."""
+        for text in texts:
+            note(f"{printable(text)}\n    {printable(self.space.command('check', text))}")
 
 
 def derivations(
-    space: Space | str | Path, *, require: Require | None = None, **settings: Any
+    space: Space | str | FilePath, *, require: Require | None = None, **settings: Any
 ) -> st.SearchStrategy[Derivation]:
     """Well-typed derivations of a space within the limits.
 
@@ -116,11 +142,11 @@ def derivations(
     Raises:
         EinsynError: the space or a limit is wrong.
     """
-    return _drawn(Source(space, require, settings), lambda a: a.derivation)
+    return _derivations(Source(space, require, settings))
 
 
 def architectures(
-    space: Space | str | Path, *, require: Require | None = None, seed: int = 0, batch: int = 2, **settings: Any
+    space: Space | str | FilePath, *, require: Require | None = None, seed: int = 0, batch: int = 2, **settings: Any
 ) -> st.SearchStrategy[Net]:
     """Networks of a space: text, module, ONNX bytes and example inputs in one object, each made when asked for.
 
@@ -135,7 +161,7 @@ def architectures(
 
 
 def small_architectures(
-    space: Space | str | Path,
+    space: Space | str | FilePath,
     *,
     max_size: int,
     require: Require | None = None,
@@ -176,9 +202,12 @@ class Mutation(NamedTuple):
     after: Architecture
     path: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return f"<Mutation at {Path.of(*self.path)}: {self.before.text!r} becomes {self.after.text!r}>"
+
 
 def mutations(
-    space: Space | str | Path, *, require: Require | None = None, **settings: Any
+    space: Space | str | FilePath, *, require: Require | None = None, **settings: Any
 ) -> st.SearchStrategy[Mutation]:
     """Pairs of an architecture and a changed one, both well typed and within the limits.
 
@@ -194,6 +223,13 @@ def mutations(
 @st.composite
 def _drawn(draw: st.DrawFn, source: Source, made: Callable[[Architecture], T]) -> T:
     return made(source.draw(draw))
+
+
+@st.composite
+def _derivations(draw: st.DrawFn, source: Source) -> Derivation:
+    drawn = source.draw(draw)
+    source.show(drawn.text)
+    return drawn.derivation
 
 
 @st.composite
@@ -214,8 +250,10 @@ def _mutations(draw: st.DrawFn, source: Source) -> Mutation:
 
         found = settle(source.options, chooser, source.limits, changed)
         if found is not None:
-            return Mutation(before, source.architecture(found), path)
-    return reject()
+            after = source.architecture(found)
+            source.show(before.text, after.text)
+            return Mutation(before, after, path)
+    return source.give_up(2)
 
 
 def places(draw: Draw, tree: Derivation) -> Iterator[tuple[int, ...]]:

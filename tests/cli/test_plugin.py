@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +28,11 @@ class Triple(einsyn.Op, name="triple"):
 SPACE = '//@ einsyn 1\n//@ input x f32[B, d:4]\nstart: "t" -> triple\n'
 
 
-def einsyn(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def einsyn(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "einsyn", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    # Files that are written again within a second must not be read from their byte code.
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=env)
 
 
 def test_a_plugin_declares_an_operation(tmp_path: Path) -> None:
@@ -91,3 +94,51 @@ def test_what_an_operation_lacks_is_said(tmp_path: Path) -> None:
     assert found.returncode == 2
     assert "error[U016]: the plugin `no_type` cannot be imported" in found.stderr
     assert "declares no type rule" in found.stderr
+
+
+BROKEN = OWN + "\n    def passes(self, x):\n        raise TypeError('broken')\n"
+IN_SPACE = "(s.lark:3:8)"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "place"),
+    [
+        (OWN.replace("return x\n", "return unknown\n"), "`infer` of the operation `triple` raises NameError", IN_SPACE),
+        (
+            OWN.replace("return ctx.node", "raise ctx.node"),
+            "`onnx` of the operation `triple` raises TypeError",
+            IN_SPACE,
+        ),
+        (BROKEN, "`passes` of the operation `triple` raises TypeError: broken", "my_ops.py:18:1"),
+    ],
+)
+def test_a_method_that_fails_is_the_users(tmp_path: Path, text: str, said: str, place: str) -> None:
+    (tmp_path / "my_ops.py").write_text(text)
+    (tmp_path / "s.lark").write_text(SPACE)
+    given = ("--plugin", "my_ops", "compile", "s.lark", "t", "-o", "net.onnx")
+    found = einsyn(tmp_path, *given)
+    assert found.returncode == 1
+    first, at, evidence, *_, hint = found.stderr.splitlines()
+    assert first.startswith(f"error[O001]: {said}")
+    assert at.endswith(place)
+    assert f"{tmp_path / 'my_ops.py'}:" in evidence
+    assert "EINSYN_TRACEBACK=1" in hint
+    shown = einsyn(tmp_path, *given, EINSYN_TRACEBACK="1")
+    assert shown.returncode == 1
+    assert "Traceback (most recent call last)" in shown.stderr
+    assert first in shown.stderr
+
+
+def test_what_a_network_lacks_is_the_operations(tmp_path: Path) -> None:
+    (tmp_path / "s.lark").write_text(SPACE)
+    given = ("--plugin", "my_ops", "compile", "s.lark", "t", "-o", "net.py", "--verify")
+    for written, said in (
+        ("nosuchname({ctx.inputs[0]})", "O003]: the torch form of the operation `triple` uses `nosuchname`"),
+        ("3 * {ctx.inputs[0]}[..., :1]", "O004]: the torch module of the operation `triple` gives the shape [2, 1]"),
+        ("4 * {ctx.inputs[0]}", "O005]: the torch form and the ONNX form of the operation `triple` differ: the"),
+    ):
+        (tmp_path / "my_ops.py").write_text(OWN.replace("3 * {ctx.inputs[0]}", written))
+        found = einsyn(tmp_path, *given)
+        assert found.returncode == 1
+        assert found.stderr.startswith(f"error[{said}")
+        assert not (tmp_path / "net.py").exists()

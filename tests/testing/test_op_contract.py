@@ -10,6 +10,8 @@ from einsyn import Mismatch, Param
 from einsyn.ops import OPS, Op
 from einsyn.ops.attributes import integer
 from einsyn.testing import ContractError, check_op
+from einsyn.testing.contract import run_checks
+from einsyn.testing.derived import derived_examples
 
 DOC = "A layer. Shapes: `... d -> ... width`. MACs: one for each weight. Errors: T002. Source: this test."
 
@@ -136,3 +138,96 @@ def test_a_class_that_is_not_the_registered_one_is_found() -> None:
     op = declared()
     OPS["changed_layer"] = OPS["relu"]
     assert "It is registered under its name" in failures(op)
+
+
+def messages(op: type[Op]) -> dict[str, str]:
+    """The first message of every check that failed."""
+    with pytest.raises(ContractError) as caught:
+        check_op(op)
+    return {f.check.split(",")[0]: f.message for f in reversed(caught.value.findings)}
+
+
+def rectified(self, ctx):
+    return ctx.node("Relu", [Layer.onnx(self, ctx)])
+
+
+UNSHOWN = {"examples": Op.examples}
+LACKING = {"It is documented", "The examples show every attribute at more than its default"}
+
+
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, None),
+        ({"infer": no_width}, "at batch 2 torch gives [2, 4, 8, 2], `infer` says [2, 4, 8, 8]"),
+        ({"params": no_params}, None),
+        ({"macs": more_macs}, "513 MACs predicted, 512 in torch"),
+        ({"torch": detached}, "the outputs do not depend on the parameters"),
+        ({"onnx": rectified}, "elements differ; at [0, 0, 0, "),
+    ],
+    ids=lambda value: next(iter(value), "right") if isinstance(value, dict) else "",
+)
+def test_without_examples_the_numbers_are_compared_all_the_same(
+    changes: dict[str, object], expected: str | None
+) -> None:
+    op = declared(**UNSHOWN, __doc__="A layer. Shapes: `... d -> ... width`. MACs: one for each weight.", **changes)
+    found = messages(op)
+    assert found.keys() >= LACKING
+    assert found["It is documented"] == "the docstring lacks Errors:, Source:"
+    if not changes:
+        assert found.keys() == LACKING
+    if expected is not None:
+        assert any(expected in message for message in found.values()), found
+
+
+@pytest.mark.usefixtures("registry")
+def test_weights_that_differ_are_told_with_their_shapes_and_once() -> None:
+    found = messages(declared(params=lambda self, x: {"w": Param((1,), "ones")}, onnx=lambda self, ctx: ctx.inputs[0]))
+    said = found["Parameters and buffers are those of torch"]
+    assert said.startswith("torch owns {'changed_layer1.weight': (3, 4)}, `params` and `buffers` say")
+    assert not any("KeyError" in message or "it does not hold" in message for message in found.values())
+    assert "Its laws hold" not in found
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_type_rule_that_admits_nothing_usual_is_told_with_its_reasons() -> None:
+    def never(self, x):
+        raise Mismatch("T011", "not for me")
+
+    found = messages(declared(**UNSHOWN, infer=never))
+    assert "on f32[B, c:4, h:8, w:8]: T011 not for me" in found["It can be tried on usual types"]
+
+    del OPS["changed_layer"]
+
+    def failing(self, x):
+        raise KeyError("d")
+
+    found = messages(declared(**UNSHOWN, infer=failing))
+    assert "raises KeyError: 'd'" in found["It can be tried on usual types"]
+    assert f"{__file__}:{failing.__code__.co_firstlineno + 1}" in found["It can be tried on usual types"]
+
+
+def test_usual_types_fit_nearly_every_built_in_operation() -> None:
+    lacking = {name for name, op in OPS.items() if not derived_examples(op).examples}
+    # Loops own a step, and these take sizes that no small value happens to fit.
+    assert len(lacking) <= 0.1 * len(OPS), sorted(lacking)
+
+
+def test_assertions_without_a_message_show_their_line() -> None:
+    def check(subject: int) -> None:
+        """It is three."""
+        assert subject == 3
+
+    # Pytest writes messages of its own into this file.
+    error = AssertionError()
+    error.add_note("a note")
+
+    def silent(subject: int) -> None:
+        """It is silent."""
+        raise error
+
+    (found,), _ = run_checks([silent], 4, "four")
+    assert found.message.startswith("at test_op_contract.py:")
+    assert found.message.endswith("raise error\n    a note")
+    assert len(run_checks([check], 4, "four")[0]) == 1

@@ -87,3 +87,14 @@ def test_without_hypothesis_the_extra_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "pip install 'einsyn[testing]'" in done.stdout
+
+
+def test_limits_that_nothing_meets_are_said_with_their_code(tmp_path: Path) -> None:
+    text = (
+        "import pytest\n@pytest.mark.einsyn('nasbench201', profile='test', n=5, max_params=1)\ndef test_it(net): pass"
+    )
+    status, said = session(tmp_path, text)
+    assert status == 1
+    assert "error[S001]: no architecture of `nasbench201` within max_params=1" in said
+    assert "L002  more than max_params" in said
+    assert "HealthCheck" not in said

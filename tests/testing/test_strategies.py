@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import Phase, find, given, settings
+from hypothesis.errors import FailedHealthCheck
 from small_spaces import small_space
 
 import einsyn
@@ -255,3 +256,58 @@ def test_every_operation_of_the_registry_can_be_met() -> None:
     space = small_space(text.replace("//@ einsyn 1\n", "", 1))
     met = {name for net in every(architectures(space, max_size=24), 120) for name in net.architecture.ops}
     assert len(met) > 0.3 * len(OPS)
+
+
+def failed(strategy: Any, holds: Any) -> str:
+    """What a failing test of a strategy prints: its error and the notes of hypothesis."""
+
+    @settings(max_examples=50, deadline=None, derandomize=True, database=None)
+    @given(strategy)
+    def test(example: Any) -> None:
+        assert holds(example), "refuted"
+
+    with pytest.raises(AssertionError, match="refuted") as caught:
+        test()
+    return "\n".join(caught.value.__notes__)
+
+
+def test_counterexamples_are_shown_as_text_with_a_command() -> None:
+    said = failed(derivations("nasbench201", profile="test"), lambda d: "skip_connect" not in d.text)
+    text = "|none~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
+    assert f"{text}\n    einsyn check nasbench201 '{text}' --input" in said
+    said = failed(mutations(EINSPACE), lambda pair: pair.before.params >= pair.after.params)
+    assert "\n    einsyn check einspace '(identity;identity)' --input" in said
+    assert "\n    einsyn check einspace '(linear16;identity)' --input" in said
+    assert "=<Mutation at /0/0/0: '(identity;identity)' becomes '(linear16;identity)'>" in said
+    assert "einsyn check einspace" in failed(near_misses(EINSPACE), lambda missed: missed.derivation is not None)
+
+
+WIDE = (
+    '//@ input x f32[B, s:6, d:8]\nstart: layer | layer ";" start -> seq\nlayer: W -> linear\nW: /[1-9]/ //@ int 1..9\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"max_params": 1}, r"within max_params=1, max_size=5 was met in 2000 draws\n +100.0 %  L002  more than max"),
+        (
+            {"require": lambda a: "softmax" in a.ops},
+            r"`require` refuses all of 300 architectures of `space` within max_si",
+        ),
+    ],
+)
+@pytest.mark.parametrize("strategy", [derivations, architectures, mutations])
+def test_that_nothing_can_be_drawn_is_said_with_its_cause(strategy: Any, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SamplingError, match=said) as caught:
+        every(strategy(small_space(WIDE), max_size=5, **options), 20)
+    assert caught.value.code == "S001"
+    # Hypothesis takes it for the end, not for a counterexample to be shrunk.
+    assert isinstance(caught.value, FailedHealthCheck)
+    assert "loosen" in str(caught.value.diagnostics[0].hint)
+
+
+def test_a_single_architecture_cannot_be_changed() -> None:
+    with pytest.raises(SamplingError, match="nothing can be changed: `7` is the only architecture") as caught:
+        every(mutations(small_space(WIDE), require=lambda a: a.text == "7", max_size=2), 20)
+    assert caught.value.code == "S002"
