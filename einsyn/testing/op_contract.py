@@ -1,4 +1,7 @@
-"""`check_op`: everything that einsyn relies on of an operation, in one call."""
+"""`check_op`: everything that einsyn relies on of an operation, in one call.
+
+PYTEST_DONT_REWRITE: what a check says is its message, under pytest as elsewhere.
+"""
 
 from __future__ import annotations
 
