@@ -99,7 +99,7 @@ def draw(space: Space, n: int, seed: int) -> Draws:
         if outcome.cause is None:
             architectures.append(Architecture(space, outcome, derivation))
             weights.append(weight)
-        elif outcome.cause.code.startswith("L"):
+        elif outcome.cause.is_limit:
             over += weight
     good = sum(weights, Fraction(0))
     return Draws(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from einsyn.diagnostics import Diagnostic
+from einsyn.elaborate.codes import LIMIT_CODES, VALUE_CODES
 from einsyn.ir.mismatch import Reason
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Infeasible(Reason):
     @property
     def is_limit(self) -> bool:
         """Whether a limit ended it, rather than types or values."""
-        return self.code.startswith("L")
+        return self.code in LIMIT_CODES
 
     @property
     def inside(self) -> Span | None:
@@ -103,7 +104,7 @@ class Infeasible(Reason):
             production = self.origin.production
             if production is not None and not (self.code == _REQUIREMENT and span):
                 # Where tensors are involved, what became of them is the evidence.
-                shown = self.inside is not None and (self.code.startswith("V") or not self.operands)
+                shown = self.inside is not None and (self.code in VALUE_CODES or not self.operands)
                 evidence = (f"in the definition at {self.inside}",) if shown else ()
                 span = production.span
         hint = self.hint or _HINTS.get(self.code)
