@@ -163,7 +163,11 @@ class Scan(Op, name="scan"):
             results = ctx.region(self.region, (*carried, *slices))
             for name, result in zip(lists, results[self.states :], strict=True):
                 ctx.statement(f"{name}.append({result})")
-            ctx.statement(f"{', '.join(carried)} = {', '.join(results[: self.states])}")
+            # A state that a step hands on is there already.
+            following = [pair for pair in zip(carried, results, strict=False) if pair[0] != pair[1]]
+            if following:
+                olds, news = zip(*following, strict=True)
+                ctx.statement(f"{', '.join(olds)} = {', '.join(news)}")
         for name, t in zip(lists, stacked, strict=True):
             ctx.statement(f"{name} = torch.stack({name}, dim={dim(t, self._place(types[0], t))})")
         return (*carried, *lists)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from einsyn.ir.graph import Graph, Operation
-from einsyn.rewrite.weights import Same, Slot, WeightMap, Weights
+from einsyn.rewrite.weights import Same, Slot, WeightMap, Weights, region_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,12 +61,19 @@ class Draft:
     """A graph whose operations can be replaced.
 
     Args:
-        graph: where it starts. Bodies of loops stay as they are.
+        graph: where it starts.
         params: whether operations stay whose parameters would be lost with them.
         buffers: whether operations stay whose buffers would be.
+        regions: by identity, what stands for the graphs that its operations own and where the weights come from.
     """
 
-    def __init__(self, graph: Graph, params: bool = True, buffers: bool = True) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        params: bool = True,
+        buffers: bool = True,
+        regions: Mapping[int, tuple[Graph, WeightMap]] | None = None,
+    ) -> None:
         self._keeps_params = params
         self._keeps_buffers = buffers
         self._graph = graph
@@ -86,6 +93,9 @@ class Draft:
             self.nodes.append(node)
             self._attach(node)
         self._next_owner = max(self._owned, default=-1) + 1
+        if regions:
+            for node in self.nodes:
+                self._enter(node, regions)
         for node in reversed(self.nodes):
             self._discard(node)
         self.nodes = [node for node in self.nodes if node.alive]
@@ -97,6 +107,26 @@ class Draft:
             self._makers[value] = node
         if node.owner is not None:
             self._owned[node.owner] = self._owned.get(node.owner, 0) + 1
+
+    def _enter(self, node: Node, regions: Mapping[int, tuple[Graph, WeightMap]]) -> None:
+        """Let other graphs stand for those that an operation owns."""
+        found = [regions[id(region)] for region in node.op.regions]
+        if all(graph is region for (graph, _), region in zip(found, node.op.regions, strict=True)):
+            return
+        moved: dict[str, Weights] = {}
+        if node.owner is not None:
+            for _, weights in found:
+                moved.update({region_name(slot): of.within(node.owner) for slot, of in weights.items()})
+            # Whoever else has these weights finds them where they were.
+            stay = all(of == Same((node.owner, name), of.shape) for name, of in moved.items())
+            if not (stay or self.alone(node)):
+                return
+        node.op = node.op.with_regions(*[graph for graph, _ in found])
+        signature = node.op.signature(tuple([self.types[value] for value in node.inputs]))
+        assert signature.outputs == node.signature.outputs, f"`{node.op}` gives other types than before"
+        node.signature = signature
+        if node.owner is not None:
+            self._weights.update({(node.owner, name): of for name, of in moved.items()})
 
     # What a rule may ask.
 

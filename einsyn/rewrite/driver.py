@@ -15,9 +15,9 @@ from einsyn.rewrite.rule import Builder
 from einsyn.rewrite.weights import WeightMap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from einsyn.ir.graph import Graph
+    from einsyn.ir.graph import Graph, Operation
     from einsyn.ops.op import Op
     from einsyn.rewrite.draft import Node
     from einsyn.rewrite.rule import Rule
@@ -51,6 +51,7 @@ class Firing(NamedTuple):
         before: the operations that it took out, as the text form of a graph writes them.
         after: the operations that it put there.
         values: (old, new) for every value that another one stands for now.
+        loop: where the loop came from in whose step that is; values are numbered anew there.
     """
 
     rule: str
@@ -58,9 +59,10 @@ class Firing(NamedTuple):
     before: tuple[str, ...]
     after: tuple[str, ...]
     values: tuple[tuple[int, int], ...]
+    loop: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.rule} at {self.path}"]
+        lines = [f"{self.rule} at {self.path}" + (f", in the step of the loop at {self.loop}" if self.loop else "")]
         lines += [f"  - {line}" for line in self.before] + [f"  + {line}" for line in self.after]
         lines += [f"  %{old} is %{new}" for old, new in self.values]
         return "\n".join(lines)
@@ -98,27 +100,61 @@ class _RulesOf(dict["type[Op]", "tuple[Rule, ...]"]):
 
 
 def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = None) -> Rewritten:
-    """Apply the rules of each phase in turn.
+    """Apply the rules of each phase in turn, to the steps of loops first and then to the graph itself.
 
     A rule is tried at every operation in the order of execution, and at what it puts there. Where what a rule builds
     has other types than what it replaces, the graph stays as it is. Operations that nobody uses are left out; those
-    that have weights stay where no rule may lose them.
+    that have weights stay where no rule may lose them. A step stays as it is where that would move weights that
+    another loop has as well.
 
     Args:
         graph: what to rewrite.
         phases: in order.
-        trace: gets what every rule changed, in order. Values keep the numbers that they have in `graph`.
+        trace: gets what every rule changed, in order. Values keep the numbers that they have in `graph` or in a step.
 
     Raises:
         EinsynError: R001 rules undo one another for ever.
     """
+    fired: Counter[str] = Counter()
+    steps: dict[int, tuple[Graph, WeightMap]] = {}
+    for loop, region in _inside_out(graph):
+        if id(region) not in steps:
+            found = _rewrite_one(region, phases, steps, trace, str(loop.path))
+            within = [inner for o in region.operations for inner in o.regions]
+            changed = found.fired or any(steps[id(inner)][0] is not inner for inner in within)
+            steps[id(region)] = (found.graph if changed else region, found.weights)
+            fired.update(found.fired)
+    found = _rewrite_one(graph, phases, steps, trace, "")
+    fired.update(found.fired)
+    return Rewritten(found.graph, found.weights, dict(fired))
+
+
+def _inside_out(graph: Graph) -> list[tuple[Operation, Graph]]:
+    """The regions of a graph, each with the operation that owns it; those in a region before that one."""
+    found: list[tuple[Operation, Graph]] = []
+    pending = [graph]
+    while pending:
+        inner = [(o, region) for o in pending.pop().operations for region in o.regions]
+        found += inner
+        pending += [region for _, region in inner]
+    return found[::-1]
+
+
+def _rewrite_one(
+    graph: Graph,
+    phases: Sequence[Phase],
+    steps: Mapping[int, tuple[Graph, WeightMap]],
+    trace: list[Firing] | None,
+    loop: str,
+) -> Rewritten:
+    """Rewrite a graph, with what became of the steps of its loops."""
     laws = {law for phase in phases for law in phase.laws}
-    draft = Draft(graph, params="deploy" not in laws, buffers=laws <= {"exact"})
+    draft = Draft(graph, params="deploy" not in laws, buffers=laws <= {"exact"}, regions=steps)
     fired: Counter[str] = Counter()
     unused = len(graph.operations) - len(draft.nodes)
     if unused:
         fired["unused"] = unused
-    run = _Run(draft, fired, trace, _FIRINGS * (len(graph.operations) + 1))
+    run = _Run(draft, fired, trace, loop, _FIRINGS * (len(graph.operations) + 1))
     for phase in phases:
         while run.until_stable(phase) and phase.tidy is not None and run.until_stable(phase.tidy):
             pass
@@ -132,13 +168,15 @@ class _Run:
         draft: the graph.
         fired: counts what fires.
         trace: gets what every rule changed, if anybody wants to know.
+        loop: where the loop came from whose step the draft is.
         most: firings that are taken for a cycle.
     """
 
-    def __init__(self, draft: Draft, fired: Counter[str], trace: list[Firing] | None, most: int) -> None:
+    def __init__(self, draft: Draft, fired: Counter[str], trace: list[Firing] | None, loop: str, most: int) -> None:
         self.draft = draft
         self.fired = fired
         self.trace = trace
+        self.loop = loop
         self._most = most
         self._order: list[str] = []  # the rules that fired, one after the other
 
@@ -194,7 +232,8 @@ class _Run:
                 raise EinsynError(Diagnostic("R001", f"rewriting goes on for ever: {_cycle(self._order)}"))
             if self.trace is not None:
                 before, after = (tuple(map(draft.line, nodes)) for nodes in (gone, builder.added))
-                self.trace.append(Firing(rule.name, str(node.path), before, after, tuple(replaced.items())))
+                values = tuple(replaced.items())
+                self.trace.append(Firing(rule.name, str(node.path), before, after, values, self.loop))
             return builder.added
         return []
 

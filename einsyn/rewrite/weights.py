@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 Slot = tuple[int, str]
 
 
+def region_name(slot: Slot) -> str:
+    """The name that a weight of a region has for the operation whose region it is."""
+    return f"{slot[0]}.{slot[1]}"
+
+
 class Weights(ABC):
     """Where a weight comes from."""
 
@@ -33,6 +38,10 @@ class Weights(ABC):
     @abstractmethod
     def slots(self) -> Iterator[Slot]:
         """The weights of the elaborated graph that it is made of, each as often as it occurs."""
+
+    @abstractmethod
+    def within(self, owner: int) -> Weights:
+        """The same of weights of a region, told by the names that they have for the operation whose region it is."""
 
     @abstractmethod
     def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
@@ -56,6 +65,9 @@ class Same(Weights):
 
     def slots(self) -> Iterator[Slot]:
         yield self.slot
+
+    def within(self, owner: int) -> Weights:
+        return Same((owner, region_name(self.slot)), self.sizes)
 
     def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
         return state[self.slot]
@@ -81,6 +93,9 @@ class Reshaped(Weights):
     def slots(self) -> Iterator[Slot]:
         return self.of.slots()
 
+    def within(self, owner: int) -> Weights:
+        return Reshaped(self.of.within(owner), self.sizes)
+
     def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
         return self.of.gather(state).reshape(self.sizes)
 
@@ -101,6 +116,9 @@ class Stacked(Weights):
     def slots(self) -> Iterator[Slot]:
         for part in self.parts:
             yield from part.slots()
+
+    def within(self, owner: int) -> Weights:
+        return Stacked(tuple([part.within(owner) for part in self.parts]))
 
     def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
         import torch
@@ -127,6 +145,9 @@ class Agreed(Weights):
     def slots(self) -> Iterator[Slot]:
         for part in self.parts:
             yield from part.slots()
+
+    def within(self, owner: int) -> Weights:
+        return Agreed(tuple([part.within(owner) for part in self.parts]))
 
     def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
         return self.parts[0].gather(state)
@@ -157,6 +178,9 @@ class Computed(Weights):
     def slots(self) -> Iterator[Slot]:
         for part in self.parts:
             yield from part.slots()
+
+    def within(self, owner: int) -> Weights:
+        return Computed(tuple([part.within(owner) for part in self.parts]), self.function, self.sizes)
 
     def gather(self, state: Mapping[Slot, torch.Tensor]) -> torch.Tensor:
         parts = [part.gather(state) for part in self.parts]
