@@ -151,15 +151,12 @@ class Scan(Op, name="scan"):
         ]
         stacked = ctx.outputs[self.states :]
         lists = [ctx.assign("list[torch.Tensor]()") for _ in stacked]
-        first = dim(types[0], types[0].axis(self.axis))
+        # All slices at once: the gradient of each by itself would be as large as the sequence.
+        taken = [ctx.assign(f"{x}.unbind({dim(t, t.axis(self.axis))})") for x, t in zip(sequences, types, strict=True)]
         length = types[0].sizes[types[0].axis(self.axis)]
-        count = f"{sequences[0]}.shape[{first}]" if isinstance(length, str) else length
         step = ctx.fresh()
-        with ctx.block(f"for {step} in range({count}):"):
-            slices = [
-                ctx.assign(f"{x}.select({dim(t, t.axis(self.axis))}, {step})")
-                for x, t in zip(sequences, types, strict=True)
-            ]
+        with ctx.block(f"for {step} in range({f'len({taken[0]})' if isinstance(length, str) else length}):"):
+            slices = [ctx.assign(f"{each}[{step}]") for each in taken]
             results = ctx.region(self.region, (*carried, *slices))
             for name, result in zip(lists, results[self.states :], strict=True):
                 ctx.statement(f"{name}.append({result})")

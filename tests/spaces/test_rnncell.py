@@ -78,7 +78,12 @@ def test_darts_cell() -> None:
     genotype = [("sigmoid", 0), ("relu", 1), ("relu", 1), ("identity", 1), ("tanh", 2), ("sigmoid", 5), ("tanh", 3),
                 ("relu", 5)]  # fmt: skip
     source, plain = reference("rnncell", "darts_v2"), DartsCell(genotype)
-    copy_weights(source, plain)
+    # Nodes that read the same state are one layer of the network; as it was elaborated each has its own.
+    architecture = einsyn.load("rnncell").ref("darts_v2")
+    node_by_node = architecture.module(rewrite="none")
+    weights = architecture.form("exact").elaborated_weights(source.state_dict())
+    node_by_node.load_state_dict(architecture.form("none").state(weights))
+    copy_weights(node_by_node, plain)
     compare(source, plain, X)
 
 
