@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from einsyn.ir.path import Path
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
+    from einsyn.rewrite.driver import Rewritten
 
 
 class Node:
@@ -64,7 +65,7 @@ class Draft:
         graph: where it starts.
         params: whether operations stay whose parameters would be lost with them.
         buffers: whether operations stay whose buffers would be.
-        regions: by identity, what stands for the graphs that its operations own and where the weights come from.
+        regions: by identity, what became of the graphs that its operations own.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Draft:
         graph: Graph,
         params: bool = True,
         buffers: bool = True,
-        regions: Mapping[int, tuple[Graph, WeightMap]] | None = None,
+        regions: Mapping[int, Rewritten] | None = None,
     ) -> None:
         self._keeps_params = params
         self._keeps_buffers = buffers
@@ -108,25 +109,19 @@ class Draft:
         if node.owner is not None:
             self._owned[node.owner] = self._owned.get(node.owner, 0) + 1
 
-    def _enter(self, node: Node, regions: Mapping[int, tuple[Graph, WeightMap]]) -> None:
+    def _enter(self, node: Node, regions: Mapping[int, Rewritten]) -> None:
         """Let other graphs stand for those that an operation owns."""
         found = [regions[id(region)] for region in node.op.regions]
-        if all(graph is region for (graph, _), region in zip(found, node.op.regions, strict=True)):
+        if not any(each.fired for each in found):
             return
-        moved: dict[str, Weights] = {}
-        if node.owner is not None:
-            for _, weights in found:
-                moved.update({region_name(slot): of.within(node.owner) for slot, of in weights.items()})
-            # Whoever else has these weights finds them where they were.
-            stay = all(of == Same((node.owner, name), of.shape) for name, of in moved.items())
-            if not (stay or self.alone(node)):
-                return
-        node.op = node.op.with_regions(*[graph for graph, _ in found])
+        node.op = node.op.with_regions(*[each.graph for each in found])
         signature = node.op.signature(tuple([self.types[value] for value in node.inputs]))
         assert signature.outputs == node.signature.outputs, f"`{node.op}` gives other types than before"
         node.signature = signature
         if node.owner is not None:
-            self._weights.update({(node.owner, name): of for name, of in moved.items()})
+            for each in found:
+                for slot, of in each.weights.items():
+                    self._weights[node.owner, region_name(slot)] = of.within(node.owner)
 
     # What a rule may ask.
 

@@ -12,7 +12,7 @@ from einsyn.ir.mismatch import Mismatch
 from einsyn.rewrite.draft import Draft
 from einsyn.rewrite.pattern import find
 from einsyn.rewrite.rule import Builder
-from einsyn.rewrite.weights import WeightMap
+from einsyn.rewrite.weights import Same, WeightMap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,46 +115,67 @@ def rewrite(graph: Graph, phases: Sequence[Phase], trace: list[Firing] | None = 
     Raises:
         EinsynError: R001 rules undo one another for ever.
     """
-    fired: Counter[str] = Counter()
-    steps: dict[int, tuple[Graph, WeightMap]] = {}
-    for loop, region in _inside_out(graph):
-        if id(region) not in steps:
-            found = _rewrite_one(region, phases, steps, trace, str(loop.path))
-            within = [inner for o in region.operations for inner in o.regions]
-            changed = found.fired or any(steps[id(inner)][0] is not inner for inner in within)
-            steps[id(region)] = (found.graph if changed else region, found.weights)
-            fired.update(found.fired)
-    found = _rewrite_one(graph, phases, steps, trace, "")
-    fired.update(found.fired)
-    return Rewritten(found.graph, found.weights, dict(fired))
+    steps: dict[int, Rewritten] = {}
+    traces: dict[int, list[Firing]] = {}
+    for loop, region, shared in _inside_out(graph):
+        if id(region) in steps:
+            continue
+        firings: list[Firing] = []
+        noting = None if trace is None else _Trace(traces, firings, str(loop.path))
+        found = _rewrite_one(region, phases, steps, noting)
+        moved = any(of != Same(slot, of.shape) for slot, of in found.weights.items())
+        if not found.fired or (shared and moved):
+            found, firings = Rewritten(region, found.weights, {}), []
+        steps[id(region)], traces[id(region)] = found, firings
+    return _rewrite_one(graph, phases, steps, None if trace is None else _Trace(traces, trace))
 
 
-def _inside_out(graph: Graph) -> list[tuple[Operation, Graph]]:
-    """The regions of a graph, each with the operation that owns it; those in a region before that one."""
-    found: list[tuple[Operation, Graph]] = []
+def _inside_out(graph: Graph) -> list[tuple[Operation, Graph, bool]]:
+    """The regions of a graph, those in a region before that one.
+
+    Returns:
+        For each the operation that owns it, and whether another operation has the same weights.
+    """
+    found: list[tuple[Operation, Graph, bool]] = []
     pending = [graph]
     while pending:
-        inner = [(o, region) for o in pending.pop().operations for region in o.regions]
+        loops = [o for o in pending.pop().operations if o.regions]
+        owned = Counter([o.owner for o in loops])
+        inner = [(o, region, o.owner is not None and owned[o.owner] > 1) for o in loops for region in o.regions]
         found += inner
-        pending += [region for _, region in inner]
+        pending += [region for _, region, _ in inner]
     return found[::-1]
 
 
+class _Trace(NamedTuple):
+    """Where what rules change is noted.
+
+    Args:
+        inner: by identity, what they changed in regions.
+        firings: what they change in a graph and in its regions.
+        loop: where the loop came from whose step the graph is.
+    """
+
+    inner: Mapping[int, Sequence[Firing]]
+    firings: list[Firing]
+    loop: str = ""
+
+
 def _rewrite_one(
-    graph: Graph,
-    phases: Sequence[Phase],
-    steps: Mapping[int, tuple[Graph, WeightMap]],
-    trace: list[Firing] | None,
-    loop: str,
+    graph: Graph, phases: Sequence[Phase], steps: Mapping[int, Rewritten], trace: _Trace | None
 ) -> Rewritten:
-    """Rewrite a graph, with what became of the steps of its loops."""
+    """Rewrite a graph, with what became of the steps of its loops; counts and notes what was changed in both."""
     laws = {law for phase in phases for law in phase.laws}
     draft = Draft(graph, params="deploy" not in laws, buffers=laws <= {"exact"}, regions=steps)
     fired: Counter[str] = Counter()
+    for inner in dict.fromkeys([id(region) for o in graph.operations for region in o.regions]):
+        fired.update(steps[inner].fired)
+        if trace is not None:
+            trace.firings.extend(trace.inner[inner])
     unused = len(graph.operations) - len(draft.nodes)
     if unused:
-        fired["unused"] = unused
-    run = _Run(draft, fired, trace, loop, _FIRINGS * (len(graph.operations) + 1))
+        fired["unused"] += unused
+    run = _Run(draft, fired, trace, _FIRINGS * (len(graph.operations) + 1))
     for phase in phases:
         while run.until_stable(phase) and phase.tidy is not None and run.until_stable(phase.tidy):
             pass
@@ -168,15 +189,13 @@ class _Run:
         draft: the graph.
         fired: counts what fires.
         trace: gets what every rule changed, if anybody wants to know.
-        loop: where the loop came from whose step the draft is.
         most: firings that are taken for a cycle.
     """
 
-    def __init__(self, draft: Draft, fired: Counter[str], trace: list[Firing] | None, loop: str, most: int) -> None:
+    def __init__(self, draft: Draft, fired: Counter[str], trace: _Trace | None, most: int) -> None:
         self.draft = draft
         self.fired = fired
         self.trace = trace
-        self.loop = loop
         self._most = most
         self._order: list[str] = []  # the rules that fired, one after the other
 
@@ -233,7 +252,8 @@ class _Run:
             if self.trace is not None:
                 before, after = (tuple(map(draft.line, nodes)) for nodes in (gone, builder.added))
                 values = tuple(replaced.items())
-                self.trace.append(Firing(rule.name, str(node.path), before, after, values, self.loop))
+                loop = self.trace.loop
+                self.trace.firings.append(Firing(rule.name, str(node.path), before, after, values, loop))
             return builder.added
         return []
 

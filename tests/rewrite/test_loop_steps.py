@@ -58,6 +58,18 @@ def test_layers_of_one_tensor_are_one() -> None:
     agrees(found)
 
 
+def test_counts_are_those_of_all_loops() -> None:
+    step = "define step()(h, x) { y = h + identity()(x) return y, y }"
+    found = net(
+        step
+        + """
+        define layer()(x) { h, y = scan("s", step())(constant("d", [0.5 for i in 0..8])(), x) return y }
+        define net()(x) = layer()(identity()(layer()(x)))
+        """
+    )
+    assert found.rewritten.fired == {"hand-on": 3}
+
+
 def test_weights_go_in_and_out_of_a_rewritten_step() -> None:
     step = "define step()(h, x) { y = tanh(linear(8)(x) * sigmoid(linear(8)(x)) + linear(8)(h)) return y, y }"
     found = net(step + VECTORS)
@@ -125,7 +137,26 @@ def test_weights_that_another_loop_has_stay_where_they_are() -> None:
     )
     # Layers of one tensor would be one, and both loops would have to know.
     assert steps(found.rewritten.graph) == steps(found.graph)
+    assert not found.rewritten.fired
+    trace: list[Firing] = []
+    rewrite(found.graph, DEFAULT, trace)
+    assert not trace
     agrees(found)
+
+
+def test_what_moves_no_weights_goes_from_every_loop_that_shares_them() -> None:
+    step = "define step()(h, x) { y = tanh(linear(8)(identity()(x)) + dropout(0.5)(linear(8)(h))) return y, y }"
+    found = net(
+        step
+        + """
+        define layer()(x) { h, y = scan("s", step())(constant("d", [0.5 for i in 0..8])(), x) return y }
+        define net()(x) { f = shared(layer()) return f(f(x)) }
+        """
+    )
+    assert steps(found.rewritten.graph) == [["linear", "linear", "dropout", "add", "tanh"]] * 2
+    assert steps(found.form("deploy").rewritten.graph) == [["linear", "linear", "add", "tanh"]] * 2
+    agrees(found)
+    assert gap(found, torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(2))) <= 1e-5
 
 
 @pytest.mark.parametrize("step", ["return h, x", "return dropout(0.5)(h), x", "return identity()(x), h"])
