@@ -47,7 +47,8 @@ def sample(
         for line, (code, message, count) in zip(sampler.explanation(), sampler.causes(), strict=False):
             OUTPUT.message(line, {"code": code, "message": message, "count": count})
     good = sampler.accepted + sampler.repeated
+    draws = good + sampler.rejected
     OUTPUT.message(
-        f"acceptance {sampler.acceptance:.4f} ({good} of {good + sampler.rejected} draws)",
+        f"acceptance {sampler.acceptance:.4f} ({good} of {draws} draw{'' if draws == 1 else 's'})",
         {"acceptance": sampler.acceptance, "accepted": good, "rejected": sampler.rejected},
     )

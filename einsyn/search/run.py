@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from einsyn.diagnostics import Diagnostic
+from einsyn.diagnostics import Diagnostic, encodable
 from einsyn.errors import FileError, RunError
 from einsyn.evaluate.objective import differences
 from einsyn.search.front import Front
@@ -90,9 +90,10 @@ class Run:
                 said = f"`{folder}` holds a run already"
                 hint = f"go on with it: einsyn search --resume {folder}; or name another folder"
                 raise RunError(Diagnostic("Q001", said, hint=hint))
-            files = dict(space.grammar.files)
+            # Other files are named by a grammar, which is UTF-8; the grammar's own name may be anything.
+            files = {encodable(name): text for name, text in space.grammar.files.items()}
             write_files(folder / SPACE, files)
-            origin = Origin.of(space)._replace(file=Path(space.grammar.file).name)
+            origin = Origin.of(space)._replace(file=encodable(Path(space.grammar.file).name))
             facts = {
                 "plan": plan.record(),
                 "origin": origin.record(),

@@ -376,6 +376,20 @@ def test_the_run_goes_on_with_its_own_space(space: einsyn.Space, tmp_path: Path)
     assert code_of(caught) == "Q004"
 
 
+def test_a_grammar_whose_name_is_no_text(space: einsyn.Space, tmp_path: Path) -> None:
+    """A file system takes any bytes as a name; SQLite takes text."""
+    file = Path(space.grammar.file).rename(os.fsdecode(os.fsencode(tmp_path) + b"/sp\xff.lark"))
+    folder = tmp_path / "run"
+    with begin(folder, einsyn.load(file), ["params"], budget=4) as run:
+        carry_out(run, pool(run))
+        before = results(run)
+    with Run.open_(folder, write=True) as run:
+        assert run.space.grammar.file == str(folder / "space" / "sp\\udcff.lark")
+        run.extend(4)
+        carry_out(run, in_process(run))
+        assert set(before) < set(results(run))
+
+
 def test_another_table_is_noticed(space: einsyn.Space, tmp_path: Path) -> None:
     table = tmp_path / "known.csv"
     table.write_text("arch,value\n2r,1\n")
