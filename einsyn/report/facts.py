@@ -85,7 +85,7 @@ class Facts:
         self.best = chosen[0] if chosen else None
         self.front = best if len(self.names) > 1 else self._by_params()
         self.shown = thinned(self.front, _DRAWN)
-        if self.best is not None and self.best not in self.shown:
+        if self.confirmed[SEARCH] and self.best is not None and self.best not in self.shown:
             self.shown.insert(0, self.best)
         ancestors = [] if self.best is None else list(run.lineage(self.best))
         self.lineage = ancestors[:_ANCESTORS]
