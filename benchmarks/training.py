@@ -55,7 +55,10 @@ def data_set(name: str, folder: Path) -> str:
 
 
 def searched(data: str, seed: int, budget: int, folder: Path) -> dict[str, Any]:
-    """One search as a user types it: scores on the validation part, the winner's on the test part, wall-clock time."""
+    """One search as a user types it: scores on the validation part, the winner's on the test part, wall-clock time.
+
+    The winner is the one with the best mean of further trainings, and need not have the best score.
+    """
     command = [sys.executable, "-m", "einsyn", "--json", "search", "einspace", "--data", data]
     command += ["--budget", str(budget), "--seed", str(seed), "-o", str(folder / f"run-{seed}")]
     begun = time.perf_counter()
@@ -63,9 +66,13 @@ def searched(data: str, seed: int, budget: int, folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     found = json.loads(done.stdout.splitlines()[-1])
     own, random = found["arms"]["search"], found["arms"]["random"]
+    confirmed = [None if arm["confirmed"] is None else arm["confirmed"]["mean"] for arm in (own, random)]
     return {
         "best": own["best"],
         "random's best": random["best"],
+        "winner's score": found["best"]["values"]["train"],
+        "confirmed": confirmed[0],
+        "random's confirmed": confirmed[1],
         "test": found["test"],
         "winner": found["best"]["arch"],
         "winner's parameters": found["best"]["params"],

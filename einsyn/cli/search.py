@@ -10,24 +10,23 @@ import typer
 
 from einsyn.cli import options as opt
 from einsyn.cli.evaluators import Evaluators, ExecutorName
+from einsyn.cli.outcome import summarise
 from einsyn.cli.output import OUTPUT
 from einsyn.cli.progress import StatusLine, clock
 from einsyn.diagnostics import Diagnostic
-from einsyn.errors import RunError, UsageError
+from einsyn.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from einsyn.evaluate.objective import Objective
-    from einsyn.search.driver import Arm, Driver
+    from einsyn.search.driver import Driver
     from einsyn.search.run import Run
-    from einsyn.search.store import Evaluation
     from einsyn.space import Space
 
 _DEFAULT_BUDGET = 100
 _STRATEGY = "evolution"
 _OBJECTIVE = "train"
-_SHOWN = 10
 # Options that go with --resume: they change who evaluates and how long, not what comes out.
 _WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "address", "workers"})
 
@@ -87,6 +86,16 @@ def search(
             "half of them have to be such.",
         ),
     ] = False,
+    confirm: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Train so many of the best again in the end; who wins has the best mean. By default 8 where one "
+            "objective trains and nothing is inherited; 0 for none.",
+        ),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="How often each of these is trained again.")] = 4,
     executor: Annotated[
         ExecutorName, typer.Option(help="Who evaluates; auto takes workers where an evaluation costs time.")
     ] = ExecutorName.AUTO,
@@ -130,7 +139,8 @@ def search(
         raise UsageError(Diagnostic("U023", f"--timeout must be above 0, not {timeout}", hint="--timeout 120"))
     from einsyn.evaluate.named import objective_of, requirement_of
     from einsyn.evaluate.recipe import read_recipe
-    from einsyn.search.plan import RANDOM, Plan, bounded, fitting_options, strategy_class, strategy_options
+    from einsyn.search.confirming import refusal
+    from einsyn.search.plan import CONFIRMED, RANDOM, Plan, bounded, fitting_options, strategy_class, strategy_options
     from einsyn.search.run import Run
 
     how = None if recipe is None else read_recipe(recipe)
@@ -173,9 +183,13 @@ def search(
         again=again,
         inherit=inherit,
         preserve=preserve,
+        confirm=confirm or 0,
+        repeats=repeats,
         timeout=timeout,
         memory=opt.whole_number("--worker-memory", worker_memory),
     )
+    if confirm is None and refusal(plan, objectives) is None:
+        plan = plan.with_(confirm=CONFIRMED)
     folder = output or Path(f"{loaded.name}-{strategy}-{seed}")
     if len(objectives) > 1 and strategy != RANDOM and not strategy_class(strategy).several:
         OUTPUT.message(f"{strategy} is led by {names[0]} alone; nsga2 by all objectives")
@@ -267,7 +281,7 @@ def _carry_out(run: Run, budget: int | None, seconds: float | None, evaluators: 
             driver.go(budget, seconds)
         finally:
             progress.end()
-    _summarise(run, driver)
+    summarise(run, driver)
 
 
 class Progress:
@@ -288,6 +302,9 @@ class Progress:
         self._line.end()
 
     def _said(self, driver: Driver) -> tuple[str, dict[str, Any]]:
+        confirmed, of = driver.confirmations
+        if of:
+            return f"{confirmed:,}/{of:,} further trainings of the best", {"confirmations": confirmed, "of": of}
         elapsed = max(1e-9, time.monotonic() - self._begun)
         rate = driver.evaluated / elapsed
         done = sum(arm.done for arm in driver.arms)
@@ -308,109 +325,3 @@ class Progress:
         if left is not None:
             parts.append(f"{clock(left)} left")
         return ", ".join(parts), record
-
-
-# What comes out.
-
-
-def _summarise(run: Run, driver: Driver) -> None:
-    from einsyn.search.winner import Again, do_again, record
-
-    arm = driver.arms[0]
-    front = arm.front.items()
-    files: list[Path] = []
-    again: Again | None = None
-    if front:
-        files = [run.folder / "best.py", run.folder / "best.onnx"]
-        again = do_again(run, front[0], files, trained_only=True)  # nothing would stop a function of the user's here
-    found: dict[str, Any] = {
-        "run": str(run.folder),
-        "space": run.space.name,
-        "strategy": run.plan.strategy,
-        "seed": run.plan.seed,
-        "reproducible": run.reproducible,
-        "best": record(run, front[0]) if front else None,
-        "front": [record(run, each) for each in front],
-        "arms": {each.name: _counts(run, each) for each in driver.arms},
-        "files": [str(file) for file in files],
-        "test": again.test if again else None,
-        "report": dict(arm.strategy.report()),
-    }
-    run.store.state("report", found["report"])
-    OUTPUT.result(found, "\n".join(_table(run, driver, front, files, again)))
-    if not front:
-        raise RunError(_nothing(run, arm))
-
-
-def _nothing(run: Run, arm: Arm) -> Diagnostic:
-    """That nothing succeeded, and what was said about it."""
-    from einsyn.search.store import SEARCH
-
-    evidence: dict[str, str] = {}
-    for evaluation in filter(lambda each: each.failed, run.store.evaluations(SEARCH)):
-        first = evaluation.message.splitlines()[:1] or [""]
-        evidence.setdefault(
-            evaluation.status, f"{arm.failures[evaluation.status]} {evaluation.status}, such as: {first[0]}"
-        )
-    said = f"none of {arm.done} evaluations gave a value"
-    return Diagnostic(
-        "Q010", said, evidence=tuple(evidence.values()), hint=f"einsyn export {run.folder} says what became of each"
-    )
-
-
-def values_shown(values: Mapping[str, float] | None, message: str) -> str:
-    """Values by name, or why there are none."""
-    return message or "nothing" if values is None else ", ".join(f"{name} {v:.6g}" for name, v in values.items())
-
-
-def _counts(run: Run, arm: Arm) -> dict[str, Any]:
-    from einsyn.search.halving import halves
-
-    return {
-        "evaluations": arm.done,
-        "repeated": arm.remembered,
-        "failed": dict(sorted(arm.failures.items())),
-        "stopped": arm.stopped,
-        **({"epochs": run.store.epochs(arm.name)} if halves(run.objectives) else {}),
-        "best": arm.best(run.objectives),
-        "ended": arm.ended,
-    }
-
-
-def _table(run: Run, driver: Driver, front: list[Evaluation], files: list[Path], again: Any) -> list[str]:
-    from einsyn.search.halving import halves
-
-    lines: list[str] = []
-    for arm in driver.arms:
-        failed = ", ".join(f"{count} {kind}" for kind, count in sorted(arm.failures.items())) or "none"
-        best = arm.best(run.objectives)
-        name = f"{run.plan.strategy}, seed {run.plan.seed}" if arm is driver.arms[0] else arm.name
-        shown = "nothing" if best is None else f"{run.plan.names[0]} {best:.6g}"
-        counts = f"{arm.done:,} evaluations, {arm.remembered:,} repeated"
-        training = halves(run.objectives)
-        if training is not None:
-            whole = (arm.done - arm.remembered) * training.how.epochs
-            counts += f", {arm.stopped:,} stopped early ({run.store.epochs(arm.name):,} epochs instead of {whole:,})"
-        lines.append(f"{name}: best {shown}, {counts}, failed: {failed}")
-        if arm.ended:
-            lines.append(f"  ended: {arm.ended}")
-    if not front:
-        return lines
-    lines += [
-        "",
-        f"{'id':>6} " + "".join(f"{name[-14:]:>15}" for name in run.plan.names) + f"{'params':>14}  architecture",
-    ]
-    for each in front[:_SHOWN]:
-        values = "".join(f"{value:>15.6g}" for value in each.values or ())
-        text = each.arch if len(each.arch) <= 60 else f"{each.arch[:57]}..."
-        lines.append(f"{each.id:>6} {values}{each.params:>14,}  {text}")
-    if len(front) > _SHOWN:
-        lines.append(f"  ... and {len(front) - _SHOWN} more that nothing beats")
-    if again is not None and again.test is not None:
-        lines.append(f"on the test part, after it was chosen: {again.test:.6g}")
-    if again is not None and again.same is False:
-        lines.append("evaluated again it gives other values: this machine or its versions are not those of the run")
-    lines.append(f"wrote {' and '.join(str(file) for file in files)}")
-    if not run.reproducible:
-        lines.append("bounded by time: not reproducible")
-    return lines

@@ -31,6 +31,7 @@ RUN_CODES: Final[dict[str, str]] = {
     "Q013": "Ray does not answer, or ended",
     "Q014": "a machine of a Ray cluster cannot evaluate what is asked",
     "Q015": "networks cannot be trained by successive halving in such a search",
+    "Q016": "the best of such a search cannot be confirmed by further trainings",
     "Q021": "runs that are compared did not ask for the same",
     "Q022": "a search is compared with itself",
     "Q023": "a run has fewer evaluations than it is to be compared at",

@@ -55,6 +55,7 @@ class Data(NamedTuple):
         test: what is looked at in the end, if there is any.
         classes: how many there are; 0 where numbers are to be approximated.
         digest: the first 16 hex digits of the SHA-256 of all arrays.
+        given: whether the validation part came with the data, and was not taken from the training part.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Data(NamedTuple):
     test: Part | None
     classes: int
     digest: str
+    given: bool
 
 
 def location(name: str) -> str:
@@ -82,7 +84,8 @@ def read_data(name: str) -> Data:
     """
     arrays = _digits() if name == DIGITS else _file(Path(name))
     parts = _parts(name, arrays)
-    if "valid" not in parts:
+    given = "valid" in parts
+    if not given:
         parts["train"], parts["valid"] = _split(parts["train"], _VALID)
     digest = hashlib.sha256()
     for part in parts.values():
@@ -92,7 +95,7 @@ def read_data(name: str) -> Data:
     if len(kinds) > 1:
         _refuse(name, "targets are whole numbers in one part and not in another")
     classes = 1 + max(int(part.y.max()) for part in parts.values()) if kinds == {True} else 0
-    return Data(name, parts["train"], parts["valid"], parts.get("test"), classes, digest.hexdigest()[:16])
+    return Data(name, parts["train"], parts["valid"], parts.get("test"), classes, digest.hexdigest()[:16], given)
 
 
 def _digits() -> dict[str, Array]:

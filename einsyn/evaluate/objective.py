@@ -66,6 +66,18 @@ class Portion(NamedTuple):
     after: Path | None
 
 
+class Repetition(NamedTuple):
+    """Another evaluation of what was evaluated, where each is one draw of many.
+
+    Args:
+        seed: of everything random in it.
+        fold: which part of the examples judges; 0 for the validation part.
+    """
+
+    seed: int
+    fold: int
+
+
 class Objective(ABC):
     """Gives an architecture a number. Everything it needs is in its fields, so that it can be sent to a worker.
 
@@ -146,6 +158,19 @@ class InPortions(Objective):
         """
 
 
+class Repeatable(Objective):
+    """An objective whose number is one draw of many, as of a training."""
+
+    @property
+    @abstractmethod
+    def folds(self) -> int:
+        """How many parts of the examples may judge; asked when it is prepared."""
+
+    @abstractmethod
+    def evaluate_repetition(self, architecture: Architecture, repetition: Repetition) -> float:
+        """As `evaluate`, with another seed and on another part of the examples."""
+
+
 def differences(objective: Objective, known: Mapping[str, Any]) -> tuple[str, ...]:
     """What a prepared objective depends on that is not as a recipe says."""
     now = objective.recipe()
@@ -168,14 +193,17 @@ class Result(NamedTuple):
 
 def evaluate(
     objectives: Sequence[Objective], architecture: Architecture, seed: int, lineage: Lineage | None = None,
-    portion: Portion | None = None,
+    portion: Portion | None = None, repetition: Repetition | None = None,
 ) -> Result:  # fmt: skip
     """Ask all objectives, in order, until one fails. Only what ends the process is not caught."""
     values: list[float] = []
     for objective in objectives:
         try:
-            with contained(seed):
-                if portion is not None:
+            with contained(seed if repetition is None else repetition.seed):
+                if repetition is not None:
+                    assert isinstance(objective, Repeatable), f"{objective.name} is not repeated"
+                    value = float(objective.evaluate_repetition(architecture, repetition))
+                elif portion is not None:
                     assert isinstance(objective, InPortions), f"{objective.name} is not done in portions"
                     value = float(objective.evaluate_portion(architecture, seed, portion))
                 elif lineage is not None and objective.inherits:

@@ -11,7 +11,8 @@ from einsyn.errors import FileError, WeightsError
 from einsyn.evaluate.checkpoint import Course, read_checkpoint, write_checkpoint
 from einsyn.evaluate.data import location, read_data
 from einsyn.evaluate.fit import check_targets, class_axis, fit
-from einsyn.evaluate.objective import EvaluationError, InPortions
+from einsyn.evaluate.folds import folds_of, with_fold
+from einsyn.evaluate.objective import EvaluationError, InPortions, Repeatable
 from einsyn.evaluate.recipe import Recipe
 from einsyn.weights.transfer import take_over
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from einsyn.architecture import Architecture
+    from einsyn.evaluate.data import Data
     from einsyn.evaluate.fit import Examples, Fitted
-    from einsyn.evaluate.objective import Lineage, Portion
+    from einsyn.evaluate.objective import Lineage, Portion, Repetition
     from einsyn.space import Space
 
 # A mean loss so many times above that of the first step is no training any more.
@@ -46,7 +48,7 @@ class Trained(NamedTuple):
     losses: list[float]
 
 
-class Training(InPortions):
+class Training(InPortions, Repeatable):
     """`train`: accuracy (classes) or R2, the explained share of the variance (numbers), on the validation part.
 
     Args:
@@ -62,12 +64,13 @@ class Training(InPortions):
         super().__init__(maximise)
         self.data = data
         self.how = recipe or Recipe()
-        self._fitted: Fitted | None = None
+        self._fitted: dict[int, Fitted] = {}
         self._digest = ""
+        self._folds = 1
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker reads the data itself.
-        return {**vars(self), "_fitted": None}
+        return {**vars(self), "_fitted": {}}
 
     @property
     def name(self) -> str:
@@ -77,8 +80,12 @@ class Training(InPortions):
     def looks_at(self) -> str | None:
         return self.data
 
+    @property
+    def folds(self) -> int:
+        return self._folds
+
     def prepare(self, space: Space) -> None:
-        if self._fitted is not None:
+        if self._fitted:
             return
         torch = import_torch()
 
@@ -86,12 +93,26 @@ class Training(InPortions):
         torch.optim.SGD([torch.zeros(1, requires_grad=True)])
         data = read_data(self.data)
         self._digest = data.digest
+        self._folds = folds_of(data)
+        self._fitted[0] = self._fit(data, space)
+
+    def _fit(self, data: Data, space: Space) -> Fitted:
         fitted = fit(data, space, standardise=self.how.standardise)
         fitted = fitted._replace(
             train=_first(fitted.train, self.how.train_examples), valid=_first(fitted.valid, self.how.valid_examples)
         )
         check_targets(data, fitted)
-        self._fitted = fitted
+        return fitted
+
+    def _fold(self, space: Space, number: int) -> Fitted:
+        """The examples with another validation part, read when they are first asked for: most workers never do."""
+        self.prepare(space)
+        if number not in self._fitted:
+            data = read_data(self.data)
+            if data.digest != self._digest:
+                raise EvaluationError("exception", f"the data set `{self.data}` is not what it was")
+            self._fitted[number] = self._fit(with_fold(data, number), space)
+        return self._fitted[number]
 
     def recipe(self) -> dict[str, Any]:
         return {**super().recipe(), "data": location(self.data), "digest": self._digest, "recipe": self.how.record()}
@@ -111,6 +132,10 @@ class Training(InPortions):
             with suppress(FileError, WeightsError):
                 return self.train(architecture, seed, portion=portion).valid
         return self.train(architecture, seed, portion=portion._replace(before=None)).valid
+
+    def evaluate_repetition(self, architecture: Architecture, repetition: Repetition) -> float:
+        data = self._fold(architecture.space, repetition.fold)
+        return train(architecture, data, self.how, repetition.seed).valid
 
     def train(
         self,
@@ -133,9 +158,9 @@ class Training(InPortions):
         Raises:
             EvaluationError: `nan`, training diverges.
         """
-        self.prepare(architecture.space)
-        assert self._fitted is not None
-        return train(architecture, self._fitted, self.how, seed, parent, portion, preserve=preserve)
+        return train(
+            architecture, self._fold(architecture.space, 0), self.how, seed, parent, portion, preserve=preserve
+        )
 
 
 def train(

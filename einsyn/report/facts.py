@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from einsyn.search.confirming import confirmed
 from einsyn.search.front import Front
 from einsyn.search.store import BASELINE, SEARCH
 
@@ -66,7 +67,8 @@ class Facts:
     Attributes:
         arms: evaluations by arm, in order; the baseline is absent where there is none.
         front: what nothing else in the search beats; of one objective, what has the best score for its parameters.
-        best: the first of what nothing beats, None where nothing has a value.
+        confirmed: the candidates of each arm as further trainings confirmed them; none where that was not done.
+        best: the first of these, else of what nothing beats; None where nothing has a value.
         shown: the architectures that are drawn, the best first.
         lineage: the best one and its ancestors, the latest first, and how many older ones are left out.
     """
@@ -77,10 +79,14 @@ class Facts:
         self.arms: dict[str, list[Evaluation]] = {SEARCH: list(run.store.evaluations(SEARCH))}
         if run.plan.baseline:
             self.arms[BASELINE] = list(run.store.evaluations(BASELINE))
+        self.confirmed = {arm: confirmed(run, arm) for arm in self.arms}
         best = run.front()
-        self.best = best[0] if best else None
+        chosen = [each.evaluation for each in self.confirmed[SEARCH]] or best
+        self.best = chosen[0] if chosen else None
         self.front = best if len(self.names) > 1 else self._by_params()
         self.shown = thinned(self.front, _DRAWN)
+        if self.confirmed[SEARCH] and self.best is not None and self.best not in self.shown:
+            self.shown.insert(0, self.best)
         ancestors = [] if self.best is None else list(run.lineage(self.best))
         self.lineage = ancestors[:_ANCESTORS]
         self.older = len(ancestors) - len(self.lineage)

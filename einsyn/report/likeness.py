@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 _SHOWN: Final = 12
 # Fields of a plan that say how a run searches: runs of different ones are compared with each other.
 SEARCHES_BY: Final = ("strategy", "options", "start", "batch", "inherit", "preserve")
-# Fields that say how long it does and where, or that are told otherwise below.
-_ELSEWHERE: Final = ("seed", "budget", "seconds", "baseline", "timeout", "memory", "objectives", "requirements")
+# Fields that say how long it does and where, what is confirmed in the end, or that are told otherwise below.
+_ELSEWHERE: Final = (
+    "seed", "budget", "seconds", "baseline", "timeout", "memory", "confirm", "repeats", "objectives", "requirements",
+)  # fmt: skip
 
 
 def refuse_unlike(runs: Sequence[Run]) -> None:

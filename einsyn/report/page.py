@@ -15,7 +15,7 @@ from einsyn.search.halving import halves
 from einsyn.search.store import BASELINE, SEARCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from einsyn.search.run import Run
 
@@ -59,7 +59,7 @@ def report(run: Run) -> str:
     title = f"{run.space.title or run.space.name}: {run.plan.strategy}, seed {run.plan.seed}"
     body = [f"<style>{_STYLE}</style>", f"<h1>{escaped(title)}</h1>"]
     for section in (
-        _summary, _course, _front, _architectures, _lineage, _operators, _moves, _failures, _reproduce,
+        _summary, _confirmed, _course, _front, _architectures, _lineage, _operators, _moves, _failures, _reproduce,
     ):  # fmt: skip
         body += section(facts)
     return page.page(title, body, scripts=(library,), late=(figures.SCRIPT, _SCRIPT))
@@ -89,6 +89,29 @@ def _summary(facts: Facts) -> Iterator[str]:
         yield _paragraph("No evaluation has a value yet; below is what there is.")
     elif BASELINE in facts.arms and (sentence := _against_random(facts)):
         yield _paragraph(sentence)
+
+
+def _confirmed(facts: Facts) -> Iterator[str]:
+    if not facts.confirmed[SEARCH]:
+        return
+    yield "<h2>The best, confirmed</h2>"
+    yield _paragraph(
+        "The best of many trainings is the best partly by chance. Those here were trained "
+        f"{facts.run.plan.repeats} times more, with other seeds, and judged by other examples where the data allow it. "
+        "The best mean wins."
+    )
+    rows = [
+        (each.evaluation.id, *(each.evaluation.values or (None,)), each.mean, each.failed, *_ends(each.values),
+         shortened(each.evaluation.arch, 160))
+        for ranked in facts.confirmed.values()
+        for each in ranked
+    ]  # fmt: skip
+    head = ["id", facts.names[0], "mean of the others", "failed", "least", "most", "architecture"]
+    yield from page.table(head, rows, ["architecture"])
+
+
+def _ends(values: Sequence[float]) -> tuple[float | None, float | None]:
+    return min(values, default=None), max(values, default=None)
 
 
 def _state(facts: Facts) -> str:

@@ -12,7 +12,8 @@ from einsyn.evaluate.data import DIGITS
 from einsyn.evaluate.named import objective_of
 from einsyn.evaluate.recipe import Recipe
 from einsyn.ir.parse_type import exact
-from einsyn.search.plan import BATCH, Plan
+from einsyn.search.confirming import refusal
+from einsyn.search.plan import BATCH, CONFIRMED, REPEATS, Plan
 from einsyn.search.run import SPACE
 from einsyn.search.store import SEARCH
 
@@ -93,6 +94,10 @@ def _arguments(run: Run, has_recipe: bool) -> Iterator[str]:
     for name, value in plan.record().items():
         if value is True and getattr(usual, name) is False:
             yield f"--{name}"
+    if plan.confirm != CONFIRMED and refusal(plan, run.objectives) is None:
+        yield from ("--confirm", str(plan.confirm))
+    if plan.confirm and plan.repeats != REPEATS:
+        yield from ("--repeats", str(plan.repeats))
     if plan.timeout != usual.timeout:
         yield from ("--timeout", f"{plan.timeout:g}")
     if plan.memory is not None and plan.memory != 8 * 2**30:

@@ -14,6 +14,7 @@ from einsyn.diagnostics import Diagnostic
 from einsyn.errors import RunError, SamplingError
 from einsyn.evaluate.cost import COSTS
 from einsyn.evaluate.objective import STOPPED, Result
+from einsyn.search.confirming import confirm
 from einsyn.search.executors import Task
 from einsyn.search.front import Front
 from einsyn.search.halving import Entrant, Halving, halves
@@ -83,6 +84,8 @@ class Driver:
         self.run = run
         self.executor = executor
         self.evaluated = 0
+        # Further trainings of the best: how many are done, and of how many.
+        self.confirmations = (0, 0)
         self._progress = progress
         self._requirements = run.plan.make_requirements()
         known = {*COSTS, *(o.name for o in run.objectives)}
@@ -100,7 +103,7 @@ class Driver:
         self.arms = [Arm(name, run.plan.make_strategy(run.space, name)) for name in names]
 
     def go(self, budget: int | None = None, seconds: float | None = None) -> None:
-        """Go on until every arm has had its budget, or the time is over.
+        """Go on until every arm has had its budget, or the time is over; then confirm the best, where the plan says so.
 
         Args:
             budget: evaluations of each arm, those that are stored included.
@@ -114,6 +117,7 @@ class Driver:
             late = end is not None and time.monotonic() >= end
             begun = [b for arm in self.arms if (b := self._begin(arm, budget, late)) is not None]
             if not begun:
+                self.confirmations = confirm(self.run, self.executor, [arm.name for arm in self.arms], self._count)
                 return
             self._evaluate(begun)
             for arm, proposals, found in begun:
@@ -128,6 +132,11 @@ class Driver:
                 arm.strategy.tell(outcomes)
                 if self._weights is not None and arm.name == SEARCH:
                     self._weights.prune([o.proposal.id for o in outcomes], arm.strategy.living, arm.front.items())
+
+    def _count(self, done: int, of: int) -> None:
+        self.confirmations = done, of
+        if self._progress is not None:
+            self._progress(self)
 
     # A batch.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from einsyn.architecture import Architecture
-    from einsyn.evaluate.objective import Lineage, Objective, Portion
+    from einsyn.evaluate.objective import Lineage, Objective, Portion, Repetition
 
 
 class Task(NamedTuple):
@@ -22,11 +22,13 @@ class Task(NamedTuple):
         architecture: what.
         lineage: where it takes weights from and leaves them, where weights are inherited.
         portion: which part of it, where it is done in parts.
+        repetition: with which seed and on which examples, where it was evaluated already.
     """
 
     architecture: Architecture
     lineage: Lineage | None = None
     portion: Portion | None = None
+    repetition: Repetition | None = None
 
 
 def dearest_first(tasks: Sequence[Task]) -> list[int]:
@@ -85,7 +87,7 @@ class InProcess(Executor):
         self._seed = seed
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Finished]:
-        for place, (architecture, lineage, portion) in enumerate(tasks):
+        for place, task in enumerate(tasks):
             begun = time.perf_counter()
-            result = evaluate(self._objectives, architecture, self._seed, lineage, portion)
+            result = evaluate(self._objectives, task.architecture, self._seed, *task[1:])
             yield Finished(place, result, time.perf_counter() - begun)

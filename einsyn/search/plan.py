@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # Proposals that are asked for at a time, however many workers there are.
 BATCH: Final = 8
 RANDOM: Final = "random"
+# How many of the best a command has trained again in the end, and how often each.
+CONFIRMED: Final = 8
+REPEATS: Final = 4
 # Of the children of a search that keeps functions so many have to; the others may be smaller, or anything.
 PRESERVING: Final = 0.5
 
@@ -48,6 +51,8 @@ class Plan:
             everything is evaluated again.
         preserve: with `inherit`: children begin with what their parent computes where weights for that are found, and
             strategies that change what they have propose more such children.
+        confirm: how many of the best are trained again in the end; 0 for none.
+        repeats: how often each of these.
         timeout: seconds for one evaluation in a worker.
         memory: bytes that one evaluation in a worker may take beyond what is loaded; None for no bound.
     """
@@ -65,6 +70,8 @@ class Plan:
     again: bool = False
     inherit: bool = False
     preserve: bool = False
+    confirm: int = 0
+    repeats: int = REPEATS
     timeout: float = 120.0
     memory: int | None = None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from einsyn.diagnostics import Diagnostic, encodable
 from einsyn.errors import FileError, RunError
 from einsyn.evaluate.objective import differences
+from einsyn.search.confirming import check_confirming
 from einsyn.search.front import Front
 from einsyn.search.halving import check_halving
 from einsyn.search.origin import Origin, write_files
@@ -67,7 +68,8 @@ class Run:
         Raises:
             RunError: Q001 the folder holds a run, Q003 another process works on it, Q005 it cannot be written.
             DataError: an objective does not fit the space.
-            UsageError: Q007 the strategy cannot be made, Q015 the recipe asks for halving and this does not allow it.
+            UsageError: Q007 the strategy cannot be made, Q015 the recipe asks for halving and this does not allow it,
+                Q016 its best cannot be confirmed.
         """
         from einsyn.versions import versions
 
@@ -77,6 +79,7 @@ class Run:
         for arm in (SEARCH, "random"):
             strategy = plan.make_strategy(space, arm)  # what is wrong is said before anything is written
             check_halving(plan, objectives, strategy.samples)
+        check_confirming(plan, objectives)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -47,6 +47,14 @@ _TABLES: Final = (
   seconds REAL,             -- since the rung before, NULL where it was remembered
   PRIMARY KEY (arm, number, epochs)
 ) WITHOUT ROWID""",
+    """CREATE TABLE confirmations (
+  same TEXT NOT NULL,       -- as of the evaluations that it confirms
+  number INTEGER NOT NULL,  -- from 1
+  arch TEXT NOT NULL,       -- what was trained
+  seed INTEGER NOT NULL, fold INTEGER NOT NULL,
+  status TEXT NOT NULL, value REAL, message TEXT NOT NULL, seconds REAL NOT NULL,
+  PRIMARY KEY (same, number)
+) WITHOUT ROWID""",
     "CREATE INDEX by_same ON evaluations (same) WHERE seconds IS NOT NULL",
 )
 _COLUMNS: Final = "arm, number, arch, same, parents, move, params, macs, status, result, message, seconds"
@@ -110,6 +118,32 @@ class Rung(NamedTuple):
     epochs: int
     value: float
     seconds: float | None
+
+
+class Confirmation(NamedTuple):
+    """Another training of what was among the best.
+
+    Args:
+        same: as of the evaluations that it confirms.
+        number: which training of it, from 1.
+        arch: canonical text of what was trained.
+        seed: of everything random in it.
+        fold: which part of the examples judged.
+        status: `done`, or how it failed.
+        value: of the objective; None where it failed.
+        message: what was said about a failure.
+        seconds: that it took.
+    """
+
+    same: str
+    number: int
+    arch: str
+    seed: int
+    fold: int
+    status: str
+    value: float | None
+    message: str
+    seconds: float
 
 
 class Store:
@@ -242,6 +276,18 @@ class Store:
         )
         with self._guarded():
             return self._connection.execute(query, (arm,)).fetchone()[0]
+
+    def add_confirmation(self, confirmation: Confirmation) -> None:
+        """Keep another training of what was among the best; it is durable when this returns."""
+        with self._transaction():
+            places = ", ".join("?" * len(confirmation))
+            self._connection.execute(f"INSERT INTO confirmations VALUES ({places})", confirmation)
+
+    def confirmations(self, same: str) -> list[Confirmation]:
+        """The further trainings of what is the same, in order."""
+        with self._guarded():
+            query = "SELECT * FROM confirmations WHERE same = ? ORDER BY number"
+            return [Confirmation(*row) for row in self._connection.execute(query, (same,)).fetchall()]
 
     def find(self, arm: str, number: int) -> Evaluation | None:
         """An evaluation by its number."""

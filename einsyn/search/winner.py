@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from einsyn.evaluate.objective import STOPPED, EvaluationError, Portion, evaluate
+from einsyn.evaluate.objective import STOPPED, EvaluationError, Portion, Repetition, evaluate
 from einsyn.evaluate.randomness import contained
 from einsyn.evaluate.training import Trained, Training
 from einsyn.files import replacing
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from einsyn.architecture import Architecture
+    from einsyn.evaluate.objective import Result
     from einsyn.search.run import Run
-    from einsyn.search.store import Evaluation
+    from einsyn.search.store import Confirmation, Evaluation
 
 SOURCE: Final = ".py"
 MODEL: Final = ".onnx"
@@ -127,8 +128,30 @@ def _same(run: Run, evaluation: Evaluation, values: tuple[float, ...] | None) ->
     return all(compared) if compared else None
 
 
+def confirm_again(run: Run, evaluation: Evaluation) -> list[tuple[Confirmation, Result]]:
+    """Do the further trainings of an evaluation again in this process; none where it was not among the best."""
+    if not run.plan.confirm:
+        return []
+    return [
+        (
+            each,
+            evaluate(
+                run.objectives, run.space.parse(each.arch), each.seed, repetition=Repetition(each.seed, each.fold)
+            ),
+        )
+        for each in run.store.confirmations(evaluation.same)
+    ]
+
+
+def same_again(stored: Confirmation, now: Result) -> bool | None:
+    """Whether a further training gave again what is stored; None where that depends on the machine."""
+    if stored.value is None:
+        return now.values is None if stored.status == "nan" else None
+    return now.values == (stored.value,)
+
+
 def record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation as JSON shows it; where there is halving with what it scored on its way."""
+    """An evaluation as JSON shows it; with what it scored on its way and in further trainings."""
     values = dict(zip(run.plan.names, evaluation.values, strict=True)) if evaluation.values is not None else None
     found: dict[str, Any] = {
         "id": evaluation.id,
@@ -145,4 +168,8 @@ def record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     if halves(run.objectives) is not None:
         rungs = run.store.rungs(evaluation.arm, evaluation.number)
         found["rungs"] = [{"epochs": each.epochs, "value": each.value, "seconds": each.seconds} for each in rungs]
+    if run.plan.confirm:
+        rows = run.store.confirmations(evaluation.same)
+        names = ("seed", "fold", "status", "value", "message", "seconds")
+        found["confirmations"] = [{name: getattr(each, name) for name in names} for each in rows]
     return found

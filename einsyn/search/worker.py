@@ -16,7 +16,7 @@ from einsyn.search.origin import write_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from einsyn.evaluate.objective import Lineage, Objective, Portion
+    from einsyn.evaluate.objective import Lineage, Objective, Portion, Repetition
     from einsyn.search.executors import Task
     from einsyn.search.origin import Origin
     from einsyn.space import Space
@@ -36,16 +36,18 @@ class Request(NamedTuple):
         text: of the architecture.
         lineage: where it takes weights from and leaves them.
         portion: which part of it.
+        repetition: with which seed and on which examples.
     """
 
     text: str
     lineage: Lineage | None = None
     portion: Portion | None = None
+    repetition: Repetition | None = None
 
     @classmethod
     def of(cls, task: Task) -> Request:
         """The request of a task."""
-        return cls(task.architecture.text, task.lineage, task.portion)
+        return cls(task.architecture.text, task.lineage, task.portion, task.repetition)
 
     @property
     def files(self) -> tuple[Path | None, Path | None]:
@@ -111,10 +113,10 @@ class Evaluations(Service):
 
     def answer(self, request: Any) -> Iterator[tuple[Result, float]]:
         assert self._space is not None
-        text, lineage, portion = request
+        text, *how = request
         architecture = self._space.parse(text)
         begun = time.perf_counter()
-        result = evaluate(self.objectives, architecture, self.seed, lineage, portion)
+        result = evaluate(self.objectives, architecture, self.seed, *how)
         yield result, time.perf_counter() - begun
 
 

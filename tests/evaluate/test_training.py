@@ -316,8 +316,7 @@ def test_every_setting_of_a_recipe_has_an_effect(tmp_path: Path) -> None:
     assert Recipe(epochs=8, halving=2, first_rung=3).rungs == (4, 8)
     objective = Training(save(tmp_path, x=x, y=y), Recipe(train_examples=10, valid_examples=5, standardise=False))
     objective.prepare(space)
-    assert objective._fitted is not None
-    assert (len(objective._fitted.train.x), len(objective._fitted.valid.x)) == (10, 5)
+    assert (len(objective._fitted[0].train.x), len(objective._fitted[0].valid.x)) == (10, 5)
 
 
 def test_moved_examples_are_moved() -> None:
