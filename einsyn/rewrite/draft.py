@@ -44,7 +44,7 @@ class Node:
     def __init__(
         self,
         op: Op,
-        inputs: list[int],
+        inputs: tuple[int, ...],
         outputs: tuple[int, ...],
         signature: Signature,
         owner: int | None,
@@ -100,7 +100,7 @@ class Draft:
         self._moved: dict[Slot, int] = {}
         self._zero: dict[int, bool] = {}
         for i, o in enumerate(graph.operations):
-            node = Node(o.op, list(o.inputs), o.outputs, o.signature, o.owner, o.path, o.span, i, o.call)
+            node = Node(o.op, o.inputs, o.outputs, o.signature, o.owner, o.path, o.span, i, o.call)
             self.nodes.append(node)
             self._attach(node)
         self._next_owner = max(self._owned, default=-1) + 1
@@ -171,10 +171,13 @@ class Draft:
         self._asked += node.outputs
         return self.is_needed(node)
 
-    def types_of(self, values: Iterable[int]) -> list[TensorType]:
-        """The types of values."""
+    def keeps_types(self, replaced: Mapping[int, int]) -> bool:
+        """Whether new values have the types of the old ones that they stand for."""
         types = self.types
-        return [types[value] for value in values]
+        for old, new in replaced.items():
+            if types[old] is not types[new] and types[old] != types[new]:
+                return False
+        return True
 
     def line(self, node: Node) -> str:
         """A node as the text form of a graph writes it, without where it came from."""
@@ -184,17 +187,14 @@ class Draft:
 
     # What the driver asks.
 
-    def spot(self, node: Node) -> Spot:
-        """What an operation is and what it stands on."""
+    def visit(self, node: Node) -> Spot:
+        """Rules are tried at a node from here on; what it is and what it stands on."""
+        self._asked.clear()
         inputs = node.inputs
         if not inputs:
             return node.op.__class__, None, False
         maker = self._makers[inputs[0]]
         return node.op.__class__, None if maker is None else maker.op.__class__, len(self._users[inputs[0]]) > 1
-
-    def begin(self) -> None:
-        """Rules are tried at another node from here on."""
-        self._asked.clear()
 
     def close(self, node: Node, phase: int) -> None:
         """No rule of a phase applies to a node, nor will any before something changes that they asked about."""
@@ -261,7 +261,7 @@ class Draft:
         self._touched.update((old, new))
         for user in dict.fromkeys(users):
             self._touched.update(user.inputs, user.outputs)
-            user.inputs[:] = [new if value == old else value for value in user.inputs]
+            user.inputs = tuple([new if value == old else value for value in user.inputs])
         self._users[new] += users
         if old in self._returned:
             self.outputs = [new if value == old else value for value in self.outputs]

@@ -184,7 +184,7 @@ class _Run:
                 node = pending.pop()
                 # Where some of its results are still used it stays, before what is new.
                 kept.append(node)
-                rules = phase.at[draft.spot(node)]
+                rules = phase.at[draft.visit(node)]
                 # What nobody uses is there for its weights alone.
                 if rules and not (node.alive and draft.is_needed(node)):
                     continue
@@ -199,7 +199,6 @@ class _Run:
     def fire(self, node: Node, rules: Sequence[Rule]) -> list[Node] | None:
         """Apply the first rule that applies at a node; returns what it put there, None where none applies."""
         draft = self.draft
-        draft.begin()
         for rule in rules:
             match = find(rule.pattern, draft, node)
             if match is None or not rule.guard(match):
@@ -210,7 +209,7 @@ class _Run:
             except Mismatch:
                 continue
             replaced = builder.replaced
-            if not replaced or draft.types_of(replaced) != draft.types_of(replaced.values()):
+            if not replaced or not draft.keeps_types(replaced):
                 continue
             gone = draft.commit(builder.added, replaced)
             self.fired[rule.name] += 1

@@ -56,9 +56,7 @@ class Builder:
             assert of.shape == declared[name].shape, f"`{name}` of `{op}` is {declared[name].shape}, not {of.shape}"
         owner = draft.own(given) if given else None
         outputs = tuple([draft.value(t) for t in signature.outputs])
-        self.added.append(
-            Node(op, list(inputs), outputs, signature, owner, node.path, node.span, node.index, node.call)
-        )
+        self.added.append(Node(op, inputs, outputs, signature, owner, node.path, node.span, node.index, node.call))
         return outputs
 
     def replace(self, old: int, new: int) -> None:
