@@ -176,6 +176,8 @@ class _Tree:
 
     def block_of(self, call: Call | None) -> Call | None:
         """A call, or the nearest around it that is not dissolved."""
+        if call not in self.dissolved:
+            return call
         passed: list[Call] = []
         while call is not None and call in self.dissolved:
             passed.append(call)
@@ -332,12 +334,10 @@ class _Structures:
                 return
         block.inputs, block.outputs = tuple(inputs), tuple(outputs)
         key.append(tuple([local[value] for value in outputs]))
-        known = self.numbers.get(tuple(key))
-        if known is None:
-            known = self.numbers[tuple(key)] = len(self.all)
+        known = block.structure = self.numbers.setdefault(tuple(key), len(self.all))
+        if known == len(self.all):
             fits = 1 <= len(inputs) <= _MOST_INPUTS and 1 <= len(outputs) <= _MOST_OUTPUTS
             self.all.append(_Structure(children, counts, lines, weights, fits))
-        block.structure = known
         structure = self.all[known]
         structure.blocks.append(block)
         structure.counts = list(map(max, structure.counts, counts))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from einsyn.backends.own_ops import check_written
@@ -215,18 +216,19 @@ class _Writer:
         self, outputs: Sequence[int], types: tuple[TensorType, ...], expression: str, dying: list[str]
     ) -> list[str]:
         """Write a statement; returns the names that die and are not overwritten by it."""
-        if not any(self._uses.get(value) for value in outputs):
+        uses = [self._uses.get(value, 0) for value in outputs]
+        if not any(uses):
             # Computed for its effect alone (running statistics), so that unused layers stay what they are.
             self.line(expression, (), True)
             return dying
         targets: list[str] = []
-        for value in outputs:
+        for value, count in zip(outputs, uses, strict=True):
             name = dying.pop(0) if dying else self.locals.take()
             targets.append(name)
             self.names[value] = name
-            self._pending[name] = self._uses.get(value, 0)
+            self._pending[name] = count
         self.line(f"{', '.join(targets)} = {expression}", types)
-        return dying + [name for name, value in zip(targets, outputs, strict=True) if not self._uses.get(value)]
+        return dying + [name for name, count in zip(targets, uses, strict=True) if not count]
 
     def temporary(self, expression: str) -> str:
         name = self.locals.take()
@@ -250,7 +252,7 @@ class _Writer:
             raise _unsupported(operation, "has weights but no weight set")
         bases = self.weights.bases
         if owner not in bases:
-            bases[owner] = self.attribute(re.sub(r"\W", "_", operation.op.name))
+            bases[owner] = self.attribute(_stem(operation.op.name))
         return bases[owner]
 
     def layer(self, operation: Operation, constructor: str) -> str:
@@ -303,8 +305,8 @@ class _Context:
     def __init__(self, writer: _Writer, operation: Operation) -> None:
         self._writer = writer
         self._operation = operation
-        self.inputs = tuple(writer.names[value] for value in operation.inputs)
-        self.types = tuple(writer.graph.types[value] for value in operation.inputs)
+        self.inputs = tuple([writer.names[value] for value in operation.inputs])
+        self.types = tuple([writer.graph.types[value] for value in operation.inputs])
         self.outputs = operation.signature.outputs
         self.temporaries: list[str] = []
         self.variables: list[str] = []
@@ -354,6 +356,12 @@ class _Context:
         outputs, held = self._writer.region(self._operation.owner, graph, inputs)
         self._scopes[-1].extend(held)
         return outputs
+
+
+@cache
+def _stem(name: str) -> str:
+    """The name of an operation as part of one of Python's."""
+    return re.sub(r"\W", "_", name)
 
 
 def _dtype(operation: Operation) -> str:

@@ -6,7 +6,6 @@ that are the same in all of them stay what they are, and those that differ in th
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,7 +15,7 @@ from einsyn.backends.torch_layers import LAYERS, SIZES, taken_apart
 from einsyn.backends.torch_members import Body, Nested
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from einsyn.backends.torch_members import Statement
     from einsyn.ir.types import TensorType
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 _NUMBER: Final = re.compile(
     r"""("[^"]*"|'[^']*')|(?<![\w.])(\d+(?:\.\d*)?(?:e[+-]?\d+)?|True|False)(?![\w.]|\.\d)""", re.ASCII
 )
+_TRUTHS: Final = ("True", "False")
 # What numbers in statements are called.
 _WORDS: Final = {"int": "size", "float": "value", "bool": "flag"}
 # Between what makes one block of a row, and how many there are.
@@ -94,14 +94,20 @@ class Instance:
     """A block as one of a class.
 
     Args:
-        body: what it does.
+        body: what it does, written for the first block that is equal to it.
         written: its class.
         arguments: for each parameter of the class what it is given.
+        owners: for the weight sets of the body its own, where those are others.
     """
 
     body: Body
     written: Written
     arguments: tuple[str, ...]
+    owners: Mapping[int, int] = field(default_factory=dict[int, int])
+
+    def applied(self, owners: Mapping[int, int]) -> Instance:
+        """An equal block, which has these weight sets in place of its own."""
+        return Instance(self.body, self.written, self.arguments, owners)
 
     def same_as(self, other: Instance) -> bool:
         """Whether another is made in the same way."""
@@ -326,10 +332,9 @@ def _parameters(written: Written, columns: list[tuple[Place, ...]], bodies: list
 
 def _kind(texts: Sequence[str]) -> str:
     """The type of what stands in a place."""
-    values: list[object] = [ast.literal_eval(text) for text in texts]
-    if all(isinstance(value, bool) for value in values):
+    if all([text in _TRUTHS for text in texts]):
         return "bool"
-    return "int" if all(isinstance(value, int) for value in values) else "float"
+    return "int" if all([text in _TRUTHS or text.isdigit() for text in texts]) else "float"
 
 
 def _named(place: Place, kind: str, texts: tuple[str, ...], bodies: list[Body], taken: set[str]) -> str:

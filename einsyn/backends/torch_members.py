@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from einsyn.backends.torch_classes import Instance
     from einsyn.ir.types import TensorType
@@ -54,7 +54,7 @@ class Statement(NamedTuple):
     deleted: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Body:
     """What a class does.
 
@@ -77,13 +77,14 @@ class Body:
 
     def all_keys(self) -> Iterator[tuple[Slot, str]]:
         """Where the weights of it and of all blocks inside are."""
-        pending: list[tuple[str, Body]] = [("", self)]
+        pending: list[tuple[str, Body, Mapping[int, int]]] = [("", self, {})]
         while pending:
-            prefix, body = pending.pop()
-            for slot, key in body.keys.items():
-                yield slot, f"{prefix}{key}"
+            prefix, body, owners = pending.pop()
+            for (owner, name), key in body.keys.items():
+                yield (owners.get(owner, owner), name), f"{prefix}{key}"
             for member in body.members:
                 if isinstance(member, Nested):
                     for i, instance in enumerate(member.instances):
                         within = f"{member.name}.{i}." if len(member.instances) > 1 else f"{member.name}."
-                        pending.append((f"{prefix}{within}", instance.body))
+                        own = {a: owners.get(b, b) for a, b in instance.owners.items()} or owners
+                        pending.append((f"{prefix}{within}", instance.body, own))

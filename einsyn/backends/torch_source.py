@@ -70,10 +70,15 @@ def write_source(
     instances: dict[Block, Instance] = {}
     classes: list[Written] = []
     for members in _by_structure(root):
-        bodies = [body_of(graph, block, instances, None, set(functions)) for block in members]
+        # Of equal blocks the first is written.
+        first: dict[object, Block] = {}
+        written = [first.setdefault(_contents(graph, block, instances), block) for block in members]
+        bodies = [body_of(graph, block, instances, None, set(functions)) for block in first.values()]
         stem = _common_name(members)
         made = as_classes(bodies, class_name(stem), attribute_name(stem), taken)
-        instances.update(zip(members, made, strict=True))
+        of = dict(zip(first.values(), made, strict=True))
+        for block, like in zip(members, written, strict=True):
+            instances[block] = of[like] if block is like else of[like].applied(_owners(graph, like, block))
         classes += dict.fromkeys(instance.written for instance in made)
     whole = body_of(graph, root, instances, arguments, set(functions))
     lines = _header(graph, title, architecture, space, built)
@@ -97,6 +102,30 @@ def _by_structure(root: Block) -> Iterator[list[Block]]:
         pending += [item for item in reversed(block.items) if isinstance(item, Block)]
     for structure in sorted(found):
         yield found[structure]
+
+
+def _contents(graph: Graph, block: Block, instances: Mapping[Block, Instance]) -> object:
+    """What a block is, but for its weight sets and for where it stands: equal for blocks that are written alike."""
+    values = {value: i for i, value in enumerate(block.inputs)}
+    owners: dict[int | None, int] = {}
+    found: list[object] = [graph.types[value] for value in block.inputs]
+    for part in block.parts():
+        if isinstance(part, Block):
+            found.append(instances[part].body)
+        else:
+            found += part.op, owners.setdefault(part.owner, len(owners))
+        found.append(tuple([values[value] for value in part.inputs]))
+        for value in part.outputs:
+            values[value] = len(values)
+    found.append(tuple([values[value] for value in block.outputs]))
+    return tuple(found)
+
+
+def _owners(graph: Graph, block: Block, other: Block) -> dict[int, int]:
+    """For each weight set of a block that of an equal one."""
+    operations = graph.operations
+    pairs = zip(operations[block.start : block.end], operations[other.start : other.end], strict=True)
+    return {a.owner: b.owner for a, b in pairs if a.owner is not None and b.owner is not None}
 
 
 def _common_name(blocks: Sequence[Block]) -> str:

@@ -136,19 +136,15 @@ class TreeChooser(Chooser):
 
     def __init__(self, tree: Derivation) -> None:
         self._tree = tree
-        self._at: dict[Choice, Derivation | Token] = {}
+        # What stands below the choices that were answered with a production.
+        self._below: dict[Choice, tuple[Derivation | Token, ...]] = {}
 
     def choose(self, rule: Rule | Terminal, types: tuple[TensorType, ...] | None, path: Choice) -> Production | int:
-        node: Derivation | Token
-        if path.parent is None:
-            node = self._tree
-        else:
-            above = self._at[path.parent]
-            assert isinstance(above, Derivation)
-            node = above.children[path.slot]
+        above = path.parent
+        node = self._tree if above is None else self._below[above][path.slot]
         if isinstance(node, Token):
             return node.index
-        self._at[path] = node
+        self._below[path] = node.children
         return node.production
 
 

@@ -30,7 +30,7 @@ def build_graph(
     """
     numbers = {t.index: i for i, t in enumerate(inputs)}
     types: list[TensorType] = [t.type for t in inputs]
-    paths: dict[Choice, Path] = {}
+    paths: dict[Choice | None, Path] = {}
     operations: list[Operation] = []
     call: Call | None = None
     for event in events:
@@ -44,6 +44,7 @@ def build_graph(
             types.append(t.type)
         if span is None and origin is not None and origin.production is not None:
             span = origin.production.span
+        path = paths.get(origin)
         operations.append(
             Operation(
                 op,
@@ -51,7 +52,7 @@ def build_graph(
                 tuple([numbers[t.index] for t in made]),
                 signature,
                 owner,
-                _path(origin, paths),
+                _path(origin, paths) if path is None else path,
                 span,
                 call,
             )
@@ -65,7 +66,7 @@ def build_graph(
     )
 
 
-def _path(choice: Choice | None, known: dict[Choice, Path]) -> Path:
+def _path(choice: Choice | None, known: dict[Choice | None, Path]) -> Path:
     """The path of a choice, made of the paths above it."""
     above: list[Choice] = []
     while choice is not None and choice not in known:

@@ -136,10 +136,16 @@ class ListDomain(Domain):
             return super().probability(index)
         return self._weights[index] / self._total
 
-    def log_prob(self, index: int) -> float:
+    @cached_property
+    def _logs(self) -> tuple[float, ...]:
+        """By index, worked out once: every text that is written asks for those of its terminals."""
         if self._weights is None:
-            return super().log_prob(index)
-        return log_fraction(self.probability(index))
+            usual = super().log_prob
+            return tuple([usual(i) for i in range(len(self.texts))])
+        return tuple([log_fraction(weight / self._total) for weight in self._weights])
+
+    def log_prob(self, index: int) -> float:
+        return self._logs[index]
 
     def suggest(self, text: str) -> str | None:
         return _suggest_from(text, self.texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from einsyn.ir.path import Path
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from einsyn.ops.op import Op, Signature
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One application of an operation.
 
     Args:
@@ -39,7 +38,16 @@ class Operation:
     owner: int | None
     path: Path
     span: Span | None
-    call: Call | None = field(default=None, compare=False, repr=False)
+    call: Call | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operation) and self[:-1] == other[:-1]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
     @property
     def regions(self) -> tuple[Graph, ...]:

@@ -47,17 +47,17 @@ def lowered(operation: Operation, backend: str, context: Any) -> str | tuple[str
             the place in the derivation.
     """
     op, outputs = operation.op, len(operation.outputs)
-    path, span = str(operation.path), operation.span
     try:
         written: str | tuple[str, ...] = getattr(op, backend)(context)
     except Exception as error:  # whatever the code of users raises is theirs
         found = told(op, backend, error)
         if found is error or not isinstance(found, OpError):
             raise
-        raise found.at(path, span) from error
+        raise found.at(str(operation.path), operation.span) from error
     if is_own(type(op)) and not _names(written, outputs, backend):
         plural = "" if outputs == 1 else "s"
-        raise unusable(op, backend, f"for {outputs} output{plural} it returns {_brief(written)}").at(path, span)
+        wrong = unusable(op, backend, f"for {outputs} output{plural} it returns {_brief(written)}")
+        raise wrong.at(str(operation.path), operation.span)
     return written
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from einsyn.ir.graph import Graph, Operation
 from einsyn.rewrite.weights import Same, Slot, WeightMap, Weights, region_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from einsyn.diagnostics import Span
     from einsyn.ir.call import Call
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from einsyn.ir.types import TensorType
     from einsyn.ops.op import Op, Signature
     from einsyn.rewrite.driver import Rewritten
+
+# Of an operation: its class, that of the operation that gives its first operand (None for an input of the graph), and
+# whether that operand is used elsewhere as well. By this rules are told apart before they are tried.
+Spot = tuple["type[Op]", "type[Op] | None", bool]
+# Every phase.
+_ALL: Final = -1
 
 
 class Node:
@@ -30,14 +36,16 @@ class Node:
         path, span, call: where it comes from.
         index: where it stands; what uses its results stands behind.
         alive: whether it is still part of the graph.
+        open: the phases whose rules may apply to it, each as a bit: those that were not tried yet, and those that were
+            tried before something changed that they looked at.
     """
 
-    __slots__ = ("alive", "call", "index", "inputs", "op", "outputs", "owner", "path", "signature", "span")
+    __slots__ = ("alive", "call", "index", "inputs", "op", "open", "outputs", "owner", "path", "signature", "span")
 
     def __init__(
         self,
         op: Op,
-        inputs: list[int],
+        inputs: tuple[int, ...],
         outputs: tuple[int, ...],
         signature: Signature,
         owner: int | None,
@@ -56,10 +64,15 @@ class Node:
         self.index = index
         self.call = call
         self.alive = True
+        self.open = _ALL
 
 
 class Draft:
     """A graph whose operations can be replaced.
+
+    It notes what rules ask of it. What a rule finds out beyond the operation that it is tried at it finds through
+    values: who makes and who uses them. So rules that did not apply have to be tried again only after one of the
+    values that they asked about is used by others, or what makes or uses it takes other values.
 
     Args:
         graph: where it starts.
@@ -84,13 +97,18 @@ class Draft:
         self._users: list[list[Node]] = [[] for _ in graph.types]
         self._makers: list[Node | None] = [None] * len(graph.types)
         self._returned: set[int] = set(graph.outputs)
+        # The values that rules have asked about since the last failure, and for each value what they were tried at.
+        self._asked: list[int] = []
+        self._askers: dict[int, list[Node]] = {}
+        # The values about which something changes.
+        self._touched: set[int] = set()
         self._owned: dict[int, int] = {}
         self._weights: dict[Slot, Weights] = {}
         # The weight set that has a weight of the elaborated graph now, where it is another one.
         self._moved: dict[Slot, int] = {}
         self._zero: dict[int, bool] = {}
         for i, o in enumerate(graph.operations):
-            node = Node(o.op, list(o.inputs), o.outputs, o.signature, o.owner, o.path, o.span, i, o.call)
+            node = Node(o.op, o.inputs, o.outputs, o.signature, o.owner, o.path, o.span, i, o.call)
             self.nodes.append(node)
             self._attach(node)
         self._next_owner = max(self._owned, default=-1) + 1
@@ -98,7 +116,8 @@ class Draft:
             for node in self.nodes:
                 self._enter(node, regions)
         for node in reversed(self.nodes):
-            self._discard(node)
+            if not self.is_needed(node):
+                self._discard(node)
         self.nodes = [node for node in self.nodes if node.alive]
 
     def _attach(self, node: Node) -> None:
@@ -127,14 +146,17 @@ class Draft:
 
     def maker(self, value: int) -> Node | None:
         """The operation that gives a value, None for an input of the graph."""
+        self._asked.append(value)
         return self._makers[value]
 
     def users(self, value: int) -> Sequence[Node]:
         """The operations that use a value, as often as they do."""
+        self._asked.append(value)
         return self._users[value]
 
     def used_once(self, value: int) -> bool:
         """Whether exactly one operation uses a value, once, and it is no output of the graph."""
+        self._asked.append(value)
         return len(self._users[value]) == 1 and value not in self._returned
 
     def alone(self, node: Node) -> bool:
@@ -149,7 +171,8 @@ class Draft:
             node = self._makers[last]
             if last in self._zero:
                 pending.pop()
-            elif node is None:
+            elif node is None or not node.op.is_zero((True,) * len(node.inputs)):
+                # An input, or what is not even zero where all of its operands are.
                 self._zero[last] = False
             else:
                 missing = [v for v in node.inputs if v not in self._zero]
@@ -168,11 +191,52 @@ class Draft:
         declared = node.signature.params.get(name) or node.signature.buffers[name]
         return Same(slot, declared.shape)
 
+    def needed(self, node: Node) -> bool:
+        """Whether somebody uses what a node gives."""
+        self._asked += node.outputs
+        return self.is_needed(node)
+
+    def keeps_types(self, replaced: Mapping[int, int]) -> bool:
+        """Whether new values have the types of the old ones that they stand for."""
+        types = self.types
+        for old, new in replaced.items():
+            if types[old] is not types[new] and types[old] != types[new]:
+                return False
+        return True
+
     def line(self, node: Node) -> str:
         """A node as the text form of a graph writes it, without where it came from."""
         results = ", ".join(f"%{value}: {self.types[value]}" for value in node.outputs)
         weights = "" if node.owner is None else f" weights {node.owner}"
         return f"{results} = {node.op}({', '.join(f'%{value}' for value in node.inputs)}){weights}"
+
+    # What the driver asks.
+
+    def visit(self, node: Node) -> Spot:
+        """Rules are tried at a node from here on; what it is and what it stands on."""
+        self._asked.clear()
+        inputs = node.inputs
+        if not inputs:
+            return node.op.__class__, None, False
+        maker = self._makers[inputs[0]]
+        return node.op.__class__, None if maker is None else maker.op.__class__, len(self._users[inputs[0]]) > 1
+
+    def close(self, node: Node, phase: int) -> None:
+        """No rule of a phase applies to a node, nor will any before something changes that they asked about."""
+        node.open &= ~phase
+        for value in self._asked:
+            self._askers.setdefault(value, []).append(node)
+
+    def _reopen(self) -> None:
+        """Rules are tried again at what uses values about which something changed, and where they asked about these."""
+        users, askers = self._users, self._askers
+        for value in self._touched:
+            for node in users[value]:
+                node.open = _ALL
+            if value in askers:
+                for node in askers.pop(value):
+                    node.open = _ALL
+        self._touched.clear()
 
     # How a draft changes.
 
@@ -197,14 +261,15 @@ class Draft:
         The driver puts the new nodes in their place.
 
         Returns:
-            The nodes that went.
+            The nodes that went, in no order.
         """
         gone: list[Node] = []
         for node in added:
             self._attach(node)
+            self._touched.update(node.inputs)
             if node.owner is not None:
                 for name in (*node.signature.params, *node.signature.buffers):
-                    for slot in self.weight(node, name).slots():
+                    for slot in self._slots(node.owner, name):
                         self._moved[slot] = node.owner
         for old, new in replaced.items():
             self._redirect(old, new)
@@ -212,21 +277,24 @@ class Draft:
             maker = self._makers[old]
             if maker is not None:
                 gone += self._discard(maker)
-        return sorted(gone, key=lambda node: node.index)
+        self._reopen()
+        return gone
 
     def _redirect(self, old: int, new: int) -> None:
         users = self._users[old]
         self._users[old] = []
+        self._touched.update((old, new))
         for user in dict.fromkeys(users):
-            user.inputs[:] = [new if value == old else value for value in user.inputs]
+            self._touched.update(user.inputs, user.outputs)
+            user.inputs = tuple([new if value == old else value for value in user.inputs])
         self._users[new] += users
         if old in self._returned:
             self.outputs = [new if value == old else value for value in self.outputs]
             self._returned.discard(old)
             self._returned.add(new)
 
-    def needed(self, node: Node) -> bool:
-        """Whether somebody uses what a node gives."""
+    def is_needed(self, node: Node) -> bool:
+        """The same for the driver, which asks every time."""
         users, returned = self._users, self._returned
         for value in node.outputs:
             if users[value] or value in returned:
@@ -239,12 +307,17 @@ class Draft:
         pending = [node]
         while pending:
             last = pending.pop()
-            if not last.alive or self.needed(last) or self._holds(last):
+            if not last.alive or self.is_needed(last) or self._holds(last):
                 continue
             last.alive = False
             gone.append(last)
             if last.owner is not None:
                 self._owned[last.owner] -= 1
+                if self._owned[last.owner] == 1:
+                    # Somebody has weights alone now that were shared, which is rare.
+                    for each in self.nodes:
+                        each.open = _ALL
+            self._touched.update(last.inputs)
             for value in last.inputs:
                 self._users[value].remove(last)
                 maker = self._makers[value]
@@ -260,33 +333,35 @@ class Draft:
         names: list[str] = [*node.signature.params] if self._keeps_params else []
         if self._keeps_buffers:
             names += node.signature.buffers
-        slots = [slot for name in names for slot in self.weight(node, name).slots()]
-        return any(self._moved.get(slot, slot[0]) == owner for slot in slots)
+        for name in names:
+            for slot in self._slots(owner, name):
+                if self._moved.get(slot, slot[0]) == owner:
+                    return True
+        return False
+
+    def _slots(self, owner: int, name: str) -> Iterable[Slot]:
+        """The weights of the elaborated graph that one of a weight set is made of."""
+        of = self._weights.get((owner, name))
+        return ((owner, name),) if of is None else of.slots()
 
     def finished(self) -> tuple[Graph, WeightMap]:
         """The graph, its values numbered anew, and where its weights come from."""
         number: dict[int, int] = {}
         types: list[TensorType] = []
-
-        def numbered(values: Iterable[int]) -> Iterator[int]:
-            for value in values:
-                number[value] = len(types)
-                types.append(self.types[value])
-                yield number[value]
-
-        names = [name for name, _ in self._graph.inputs]
-        inputs = tuple(zip(names, numbered([value for _, value in self._graph.inputs]), strict=True))
+        for _, value in self._graph.inputs:
+            number[value] = len(types)
+            types.append(self.types[value])
+        inputs = tuple([(name, number[value]) for name, value in self._graph.inputs])
         operations: list[Operation] = []
-        weights: dict[Slot, Weights] = {}
         for node in self.nodes:
             used = tuple([number[value] for value in node.inputs])
-            given = tuple(numbered(node.outputs))
+            for value in node.outputs:
+                number[value] = len(types)
+                types.append(self.types[value])
+            given = tuple([number[value] for value in node.outputs])
             operations.append(
                 Operation(node.op, used, given, node.signature, node.owner, node.path, node.span, node.call)
             )
-            if node.owner is not None:
-                for name in (*node.signature.params, *node.signature.buffers):
-                    weights[node.owner, name] = self.weight(node, name)
         outputs = tuple([number[value] for value in self.outputs])
         graph = Graph(self._graph.name, inputs, tuple(operations), outputs, tuple(types))
-        return graph, WeightMap(weights)
+        return graph, WeightMap(graph, self._weights)

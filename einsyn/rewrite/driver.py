@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from einsyn.ir.graph import Graph, Operation
     from einsyn.ops.op import Op
-    from einsyn.rewrite.draft import Node
+    from einsyn.rewrite.draft import Node, Spot
     from einsyn.rewrite.rule import Rule
 
 # How often rules may fire for each operation of a graph; those that end by themselves need one or two.
@@ -83,6 +83,7 @@ class Phase:
         self.tidy = tidy
         self.laws = frozenset(rule.law for rule in rules)
         self.of = _RulesOf(rules)
+        self.at = _RulesAt(self.of)
 
 
 class _RulesOf(dict["type[Op]", "tuple[Rule, ...]"]):
@@ -96,6 +97,20 @@ class _RulesOf(dict["type[Op]", "tuple[Rule, ...]"]):
 
     def __missing__(self, cls: type[Op]) -> tuple[Rule, ...]:
         found = self[cls] = tuple([rule for rule in self._rules if rule.may_end_in(cls)])
+        return found
+
+
+class _RulesAt(dict["Spot", "tuple[Rule, ...]"]):
+    """By spot the rules that may apply there."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: _RulesOf) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, spot: Spot) -> tuple[Rule, ...]:
+        found = self[spot] = tuple([rule for rule in self._of[spot[0]] if rule.may_apply(spot)])
         return found
 
 
@@ -198,6 +213,7 @@ class _Run:
         self.trace = trace
         self._most = most
         self._order: list[str] = []  # the rules that fired, one after the other
+        self._bits: dict[Phase, int] = {}
 
     def until_stable(self, phase: Phase) -> bool:
         """Sweep until nothing changes; whether anything did."""
@@ -212,11 +228,12 @@ class _Run:
                 node.index = index
 
     def sweep(self, phase: Phase) -> None:
-        """Try every operation once, and what rules put there."""
-        draft, rules = self.draft, phase.of
+        """Try every operation at which a rule may apply, and what rules put there."""
+        draft, rules_of = self.draft, phase.of
+        bit = self._bits.setdefault(phase, 1 << len(self._bits))
         kept: list[Node] = []
         for first in draft.nodes:
-            if not rules[first.op.__class__]:
+            if not (first.open & bit and rules_of[first.op.__class__]):
                 kept.append(first)
                 continue
             pending = [first]
@@ -224,15 +241,22 @@ class _Run:
                 node = pending.pop()
                 # Where some of its results are still used it stays, before what is new.
                 kept.append(node)
+                rules = phase.at[draft.visit(node)]
                 # What nobody uses is there for its weights alone.
-                if node.alive and draft.needed(node):
-                    pending += reversed(self.fire(node, phase))
+                if rules and not (node.alive and draft.is_needed(node)):
+                    continue
+                added = self.fire(node, rules) if rules else None
+                if added is not None:
+                    pending += reversed(added)
+                elif node is first:
+                    # What is new is tried once more, when it stands in its place.
+                    draft.close(node, bit)
         draft.nodes = [node for node in kept if node.alive]
 
-    def fire(self, node: Node, phase: Phase) -> list[Node]:
-        """Apply the first rule that applies at a node; returns what it put there."""
+    def fire(self, node: Node, rules: Sequence[Rule]) -> list[Node] | None:
+        """Apply the first rule that applies at a node; returns what it put there, None where none applies."""
         draft = self.draft
-        for rule in phase.of[node.op.__class__]:
+        for rule in rules:
             match = find(rule.pattern, draft, node)
             if match is None or not rule.guard(match):
                 continue
@@ -242,7 +266,7 @@ class _Run:
             except Mismatch:
                 continue
             replaced = builder.replaced
-            if not replaced or any(draft.types[old] != draft.types[new] for old, new in replaced.items()):
+            if not replaced or not draft.keeps_types(replaced):
                 continue
             gone = draft.commit(builder.added, replaced)
             self.fired[rule.name] += 1
@@ -250,12 +274,13 @@ class _Run:
             if len(self._order) > self._most:
                 raise EinsynError(Diagnostic("R001", f"rewriting goes on for ever: {_cycle(self._order)}"))
             if self.trace is not None:
+                gone.sort(key=lambda node: node.index)
                 before, after = (tuple(map(draft.line, nodes)) for nodes in (gone, builder.added))
                 values = tuple(replaced.items())
                 loop = self.trace.loop
                 self.trace.firings.append(Firing(rule.name, str(node.path), before, after, values, loop))
             return builder.added
-        return []
+        return None
 
 
 def _cycle(names: Sequence[str]) -> str:

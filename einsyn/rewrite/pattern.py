@@ -86,17 +86,7 @@ class Match:
 
 
 def find(pattern: Applied, draft: Draft, node: Node) -> Match | None:
-    """The match of a pattern whose last operation is `node`, if there is one."""
-    if not isinstance(node.op, pattern.cls):
-        return None
-    # Most tries end here, before anything is made for them.
-    if pattern.beside and not (node.inputs and len(draft.users(node.inputs[0])) > 1):
-        return None
-    first = pattern.operands[0]
-    if not isinstance(first, str) and node.inputs:
-        maker = draft.maker(node.inputs[0])
-        if maker is None or not isinstance(maker.op, first.cls):
-            return None
+    """The match of a pattern whose last operation is `node`, if there is one; `Rule.may_apply` has been asked."""
     match = Match(draft, node)
     pending = [(pattern, node)]
     while pending:

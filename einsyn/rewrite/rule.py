@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from einsyn.ops.op import Op
-    from einsyn.rewrite.draft import Draft
+    from einsyn.rewrite.draft import Draft, Spot
     from einsyn.rewrite.pattern import Applied, Match
     from einsyn.rewrite.weights import Weights
 
@@ -56,9 +56,7 @@ class Builder:
             assert of.shape == declared[name].shape, f"`{name}` of `{op}` is {declared[name].shape}, not {of.shape}"
         owner = draft.own(given) if given else None
         outputs = tuple([draft.value(t) for t in signature.outputs])
-        self.added.append(
-            Node(op, list(inputs), outputs, signature, owner, node.path, node.span, node.index, node.call)
-        )
+        self.added.append(Node(op, inputs, outputs, signature, owner, node.path, node.span, node.index, node.call))
         return outputs
 
     def replace(self, old: int, new: int) -> None:
@@ -97,3 +95,10 @@ class Rule:
     def may_end_in(self, cls: type[Op]) -> bool:
         """Whether the last operation may be of a class."""
         return issubclass(cls, self.pattern.cls) and (self.concerns is None or self.concerns(cls))
+
+    def may_apply(self, spot: Spot) -> bool:
+        """Whether it may apply at a spot, where the last operation may be of the class."""
+        _, below, shared = spot
+        first = self.pattern.operands[0]
+        stands = isinstance(first, str) or (below is not None and issubclass(below, first.cls))
+        return stands and (shared or not self.pattern.beside)

@@ -92,7 +92,8 @@ class _Lives:
         for i, operation in enumerate(graph.operations):
             touched = tuple(dict.fromkeys([root[value] for value in (*operation.inputs, *operation.outputs)]))
             made = sum([self.bytes[value] for value in operation.outputs if root[value] == value])
-            within = max((peak_activation_bytes(region) for region in operation.regions), default=0)
+            regions = operation.op.regions
+            within = max([peak_activation_bytes(region) for region in regions]) if regions else 0
             self.steps.append(_Step(made, within, touched))
             for value in touched:
                 self.first.setdefault(value, i)

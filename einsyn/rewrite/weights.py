@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import torch
+
+    from einsyn.ir.graph import Graph
 
 # A weight set of a graph, and the name of a parameter or buffer in it.
 Slot = tuple[int, str]
@@ -111,7 +114,8 @@ class Stacked(Weights):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
+        shapes = [part.shape for part in self.parts]
+        return (sum([shape[0] for shape in shapes]), *shapes[0][1:])
 
     def slots(self) -> Iterator[Slot]:
         for part in self.parts:
@@ -191,10 +195,28 @@ class Computed(Weights):
 
 
 class WeightMap(Mapping[Slot, Weights]):
-    """For every weight of a rewritten graph where it comes from."""
+    """For every weight of a rewritten graph where it comes from.
 
-    def __init__(self, found: Mapping[Slot, Weights]) -> None:
-        self._found = dict(found)
+    Args:
+        graph: the rewritten graph.
+        moved: where weights come from that are not those of the elaborated graph with the same number and name.
+    """
+
+    def __init__(self, graph: Graph, moved: Mapping[Slot, Weights]) -> None:
+        self._graph = graph
+        self._moved = moved
+
+    @cached_property
+    def _found(self) -> dict[Slot, Weights]:
+        """All of them, once anybody asks: a network that starts with fresh weights needs none."""
+        found: dict[Slot, Weights] = {}
+        for operation in self._graph.operations:
+            owner, signature = operation.owner, operation.signature
+            if owner is not None:
+                for name, declared in (*signature.params.items(), *signature.buffers.items()):
+                    slot = owner, name
+                    found[slot] = self._moved.get(slot) or Same(slot, declared.shape)
+        return found
 
     def __getitem__(self, slot: Slot) -> Weights:
         return self._found[slot]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from einsyn.ir.graph import Graph
@@ -86,7 +85,7 @@ def part(graph: Graph, operations: tuple[Operation, ...]) -> Graph:
         graph.name,
         inputs,
         tuple(
-            replace(o, inputs=tuple(numbers[v] for v in o.inputs), outputs=tuple(numbers[v] for v in o.outputs))
+            o._replace(inputs=tuple(numbers[v] for v in o.inputs), outputs=tuple(numbers[v] for v in o.outputs))
             for o in operations
         ),
         tuple(numbers[value] for operation in operations for value in operation.outputs if value not in used),

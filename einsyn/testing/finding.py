@@ -127,7 +127,7 @@ def write_finding(folder: Path, finding: Finding, architecture: Architecture, ca
 def _write_files(folder: Path, finding: Finding, architecture: Architecture, case: Case | None) -> None:
     import numpy as np
 
-    graph = replace(architecture.graph, operations=tuple(replace(o, span=None) for o in architecture.graph.operations))
+    graph = replace(architecture.graph, operations=tuple(o._replace(span=None) for o in architecture.graph.operations))
     texts = {
         "net.arch": arch_file(architecture),
         "graph.ir": print_graph(graph) + "\n",

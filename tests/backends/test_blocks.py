@@ -26,6 +26,8 @@ from einsyn.backends.torch_source import TorchSource, write_source
 from einsyn.backends.verify import random_inputs
 from einsyn.ir.graph import Graph, single
 from einsyn.ops import OPS
+from einsyn.ops.linear import Linear
+from einsyn.ops.lowering import TorchContext
 from einsyn.shipped import shipped_spaces
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -238,6 +240,23 @@ def test_what_differs_is_an_argument(tmp_path: Path) -> None:
     check_function(architecture.rewritten.graph, architecture.form().torch)
     (tmp_path / "net.py").write_text(text, "utf-8")
     ruff(tmp_path)
+
+
+def test_equal_blocks_are_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = einsyn.load("einspace").ref("mlp_mixer").rewritten.graph
+    linears = [operation for operation in graph.operations if isinstance(operation.op, Linear)]
+    written: list[Linear] = []
+    usual = Linear.torch
+
+    def torch(self: Linear, ctx: TorchContext) -> str:
+        written.append(self)
+        return usual(self, ctx)
+
+    monkeypatch.setattr(Linear, "torch", torch)
+    keys = write_source(graph).keys
+    assert len(written) < len(linears) / 4
+    # Each has its own weights nevertheless.
+    assert len({keys[o.owner, "weight"] for o in linears if o.owner is not None}) == len(linears)
 
 
 def test_shared_weights_stay_one_layer(tmp_path: Path) -> None:

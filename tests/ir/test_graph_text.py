@@ -9,6 +9,7 @@ from small_graphs import Builder
 
 from einsyn.diagnostics import Span
 from einsyn.errors import EinsynError
+from einsyn.ir.call import Call
 from einsyn.ir.graph import Graph, Operation
 from einsyn.ir.parse_text import parse_graph
 from einsyn.ir.parse_type import parse_type
@@ -39,6 +40,14 @@ def chain(depth: int) -> Graph:
     return Graph("deep", (("x", 0),), tuple(operations), (depth,), (t,) * (depth + 1))
 
 
+def test_what_an_operation_is_part_of_is_no_part_of_it() -> None:
+    operation = small().operations[0]
+    part = operation._replace(call=Call("stem"))
+    assert part == operation
+    assert not part != operation  # it is defined on its own
+    assert operation != operation._replace(outputs=(9,))
+
+
 def test_prints_as_shown() -> None:
     text = print_graph(small()).splitlines()
     assert text[:4] == [
@@ -54,7 +63,7 @@ def test_prints_as_shown() -> None:
 def test_reads_back_equal() -> None:
     graph = small()
     assert parse_graph(print_graph(graph)) == graph
-    spanned = dataclasses.replace(graph.operations[0], span=Span('we"ird\n.lark', 3, 1, 3, 9))
+    spanned = graph.operations[0]._replace(span=Span('we"ird\n.lark', 3, 1, 3, 9))
     graph = dataclasses.replace(graph, operations=(spanned, *graph.operations[1:]), name='a "name"\n// x')
     assert parse_graph(print_graph(graph)) == graph
 
@@ -81,7 +90,7 @@ def test_regions_read_back_equal() -> None:
     graph = loops()
     verify_graph(graph)
     assert parse_graph(print_graph(graph)) == graph
-    unlike = dataclasses.replace(graph.operations[0], op=OPS["scan"].configure("p").with_regions(chain(2)))
+    unlike = graph.operations[0]._replace(op=OPS["scan"].configure("p").with_regions(chain(2)))
     assert graph != dataclasses.replace(graph, operations=(unlike, graph.operations[1]))
 
 
@@ -92,7 +101,7 @@ def test_a_wrong_region_is_reported() -> None:
     broken = dataclasses.replace(region, outputs=(9,))
     op = OPS["scan"].configure("p").with_regions(broken)
     with pytest.raises(EinsynError) as caught:
-        verify_graph(dataclasses.replace(graph, operations=(dataclasses.replace(outer, op=op), inner)))
+        verify_graph(dataclasses.replace(graph, operations=(outer._replace(op=op), inner)))
     assert "I010" in {d.code for d in caught.value.diagnostics}
 
 
@@ -151,19 +160,19 @@ def broken() -> list[tuple[str, Graph]]:
     first, second, third, fourth, last = graph.operations
     replace = dataclasses.replace
     wide = OPS["linear"].configure(7)
-    wider = replace(fourth, op=wide, signature=wide.signature((graph.types[3],)))
+    wider = fourth._replace(op=wide, signature=wide.signature((graph.types[3],)))
     types = (*graph.types[:5], parse_type("f32[B, s:2*2, d:7]"), graph.types[6])
     return [
         ("I010", replace(graph, operations=(second, first, third, fourth, last))),
         ("I010", replace(graph, outputs=(9,))),
-        ("I011", replace(graph, operations=(first, second, third, replace(fourth, outputs=(4,)), last))),
+        ("I011", replace(graph, operations=(first, second, third, fourth._replace(outputs=(4,)), last))),
         ("I011", replace(graph, types=(*graph.types, graph.types[0]))),
         ("I011", replace(graph, inputs=(*graph.inputs, ("again", 0)))),
         ("I012", replace(graph, types=(*graph.types[:6], parse_type("d:3")))),
-        ("I012", replace(graph, operations=(first, second, third, fourth, replace(last, signature=first.signature)))),
+        ("I012", replace(graph, operations=(first, second, third, fourth, last._replace(signature=first.signature)))),
         ("I013", replace(graph, operations=(first, second, third, wider, last), types=types)),
-        ("I014", replace(graph, operations=(first, second, third, replace(fourth, owner=None), last))),
-        ("I014", replace(graph, operations=(replace(first, owner=5), second, third, fourth, last))),
+        ("I014", replace(graph, operations=(first, second, third, fourth._replace(owner=None), last))),
+        ("I014", replace(graph, operations=(first._replace(owner=5), second, third, fourth, last))),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from small_spaces import IMAGE, SEQUENCE, net, small_space
 import einsyn
 from einsyn.errors import EinsynError
 from einsyn.ir.graph import Graph
+from einsyn.ops import OPS
 from einsyn.ops.activation import Relu, Tanh
 from einsyn.ops.linear import Linear
 from einsyn.ops.op import Op
@@ -82,6 +84,30 @@ def test_weights_that_are_shared_stay_shared() -> None:
     after = rewrite(graph, DEFAULT)
     assert shown(after.graph).count("linear(width=64)") == 2
     assert len({o.owner for o in after.graph.operations if isinstance(o.op, Linear)}) == 1
+
+
+def test_rules_are_asked_again_only_where_something_changed() -> None:
+    asked: Counter[str] = Counter()
+
+    def alone(match: Match) -> bool:
+        maker = match.draft.maker(match.value("x"))
+        assert maker is not None
+        asked[maker.op.name] += 1
+        return match.draft.used_once(match.value("x"))
+
+    def drop(match: Match, builder: Builder) -> None:
+        maker = match.draft.maker(match.value("x"))
+        assert maker is not None
+        builder.replace(match.node.outputs[0], maker.inputs[0])
+
+    once = replace(to(Relu.configure()), name="once", pattern=applied(OPS["sin"], "x"), guard=alone)
+    dropped = Rule("dropped", "", applied(Tanh, "x"), lambda m: True, drop, "exact", ())
+    graph = net(
+        "define net()(x) { y = exp(x) z = sigmoid(x) return add(sin(y), tanh(y), sin(z), softplus(z), silu(x)) }"
+    ).graph
+    after = rewrite(graph, [Phase("both", (once, dropped))])
+    assert after.fired == {"dropped": 1, "once": 1}
+    assert asked == {"exp": 2, "sigmoid": 1}
 
 
 def test_rewriting_again_changes_nothing() -> None:

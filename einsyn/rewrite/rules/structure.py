@@ -120,7 +120,7 @@ def _all_parts(match: Match, cls: type[Op]) -> bool:
     source = parts[0]
     return (
         all(part is source for part in parts)
-        and tuple(match.node.inputs) == source.outputs
+        and match.node.inputs == source.outputs
         and _part_axis(source, match) == _part_axis(match.node, match)
     )
 
