@@ -125,6 +125,8 @@ class Silu(Elementwise, name="silu"):
     laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.silu({x})"
+    # As of relu6.
+    in_place = "nn.functional.silu({x}, inplace=not self.training)"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """Sigmoid times the input."""
@@ -141,6 +143,8 @@ class HardSwish(Elementwise, name="hard_swish"):
     laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.hardswish({x})"
+    # As of relu6.
+    in_place = "nn.functional.hardswish({x}, inplace=not self.training)"
     node = "HardSwish"
 
 
@@ -199,6 +203,8 @@ class Mish(Elementwise, name="mish"):
     laws = Law.KEEPS_SIGN
     at_zero = True
     source = "nn.functional.mish({x})"
+    # As of relu6.
+    in_place = "nn.functional.mish({x}, inplace=not self.training)"
 
     def onnx(self, ctx: OnnxContext) -> str:
         """Softplus and Tanh, times the input."""

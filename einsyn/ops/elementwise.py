@@ -24,7 +24,8 @@ class Elementwise(Op):
 
     Class attributes:
         at_zero: whether the function is 0 at 0.
-        in_place: the torch form that overwrites its input, of functions whose slope is known from what they give.
+        in_place: the torch form that overwrites its input, of functions whose slope is known from what they give; of
+            others it does so in eval mode alone, as torch would copy the input for the slope.
     """
 
     source: ClassVar[str]
