@@ -3,6 +3,9 @@
 In turn ours, by hand, and by hand once more as a control; processor time of one thread, so that other work on the
 machine costs little. What was measured is kept in results/against_torch.json, with a digest of what einsyn had written:
 a second call measures what is missing and what einsyn writes otherwise by now.
+
+The C library keeps freed memory, as it does in the workers of a search: else large tensors cost page faults, half of
+the time of EfficientNet in batches, and how many there are depends on where the heap happens to end.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +27,7 @@ from benchmarks.comparators import NETS, example
 from benchmarks.measure import machine, say
 from benchmarks.structure import export
 from einsyn.backends.verify import open_session, run_session
+from einsyn.isolation.child import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +214,9 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure what is known already as well")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that keeps what was measured")
     options = parser.parse_args()
+    if not ENVIRONMENT.items() <= os.environ.items():  # the C library looks at it when a process starts
+        command = [sys.executable, "-m", "benchmarks.against_torch", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **ENVIRONMENT})
     torch.set_num_threads(1)
     kept = json.loads(options.results.read_text()) if options.results.exists() else {"nets": {}}
     for name in options.net or NETS:
@@ -220,7 +229,12 @@ def main() -> None:
                 continue
             say(f"{name}: {measure} ...")
             torch.manual_seed(0)
-            known[measure] = {**compare(NETS[name], measure, options.pairs), "written": digest, "machine": machine()}
+            known[measure] = {
+                **compare(NETS[name], measure, options.pairs),
+                "written": digest,
+                "freed memory": "kept",
+                "machine": machine(),
+            }
             options.results.parent.mkdir(exist_ok=True)
             options.results.write_text(json.dumps(kept, indent=1) + "\n")
     print(table(kept["nets"]))

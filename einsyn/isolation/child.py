@@ -25,7 +25,7 @@ _START: Final = 300.0
 _LAST_LINES: Final = 12
 # What a child has that nobody set otherwise: one thread, and memory that it has freed for its next tensor. Else the GNU
 # C library gives large blocks back to the system at once and gets them page by page, cleared, at half the speed.
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "OMP_NUM_THREADS": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
@@ -136,7 +136,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
-                env={**_ENVIRONMENT, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**ENVIRONMENT, **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 start_new_session=True,  # a child that hangs is ended with whatever it started
             )
         self._connection = Connection(ours.detach())
