@@ -18,6 +18,10 @@ VECTORS = """
     define begin()() = constant("d", [0.5 for i in 0..8])()
     define net()(x) { h, y = scan("s", step())(begin()(), x) return y }
 """
+TWICE_SHARED = """
+    define layer()(x) { h, y = scan("s", step())(constant("d", [0.5 for i in 0..8])(), x) return y }
+    define net()(x) { f = shared(layer()) return f(f(x)) }
+"""
 IMAGE_SEQUENCE = "//@ input x f32[B, s:5, c:4, h:6, w:6]\n"
 IMAGES = """
     define net()(x) { h, y = scan("s", step())(rearrange("1 c h w -> c h w")(narrow("s", 0, 1)(x)), x) return y }
@@ -128,13 +132,7 @@ def test_deployment_folds_normalisations_in_a_step() -> None:
 
 def test_weights_that_another_loop_has_stay_where_they_are() -> None:
     step = "define step()(h, x) { y = linear(8)(x) * linear(8)(x) + identity()(linear(8)(h)) return y, y }"
-    found = net(
-        step
-        + """
-        define layer()(x) { h, y = scan("s", step())(constant("d", [0.5 for i in 0..8])(), x) return y }
-        define net()(x) { f = shared(layer()) return f(f(x)) }
-        """
-    )
+    found = net(step + TWICE_SHARED)
     # Layers of one tensor would be one, and both loops would have to know.
     assert steps(found.rewritten.graph) == steps(found.graph)
     assert not found.rewritten.fired
@@ -146,13 +144,7 @@ def test_weights_that_another_loop_has_stay_where_they_are() -> None:
 
 def test_what_moves_no_weights_goes_from_every_loop_that_shares_them() -> None:
     step = "define step()(h, x) { y = tanh(linear(8)(identity()(x)) + dropout(0.5)(linear(8)(h))) return y, y }"
-    found = net(
-        step
-        + """
-        define layer()(x) { h, y = scan("s", step())(constant("d", [0.5 for i in 0..8])(), x) return y }
-        define net()(x) { f = shared(layer()) return f(f(x)) }
-        """
-    )
+    found = net(step + TWICE_SHARED)
     assert steps(found.rewritten.graph) == [["linear", "linear", "dropout", "add", "tanh"]] * 2
     assert steps(found.form("deploy").rewritten.graph) == [["linear", "linear", "add", "tanh"]] * 2
     agrees(found)
