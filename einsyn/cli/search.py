@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from einsyn.space import Space
 
 _DEFAULT_BUDGET = 100
+# Where an evaluation is dear it pays to think about which one is next.
 _STRATEGY = "evolution"
+_STRATEGY_THAT_TRAINS = "bayesian"
 _OBJECTIVE = "train"
 # Options that go with --resume: they change who evaluates and how long, not what comes out.
 _WITH_RESUME = frozenset({"resume", "extend", "time_", "executor", "address", "workers"})
@@ -35,8 +37,13 @@ def search(
     context: typer.Context,
     space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A shipped space or a .lark file.")] = None,
     strategy: Annotated[
-        str, typer.Option(metavar="NAME", help="random, evolution, mu+lambda, local, mcmc, nsga2.")
-    ] = _STRATEGY,
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="random, bayesian, evolution, mu+lambda, local, mcmc, nsga2. By default bayesian where one objective "
+            "trains and nothing is inherited, else evolution.",
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the strategy.")
     ] = None,
@@ -157,6 +164,9 @@ def search(
         raise UsageError(Diagnostic("Q011", said, hint="--inherit --preserve"))
     if budget is None and seconds is None:
         budget = _DEFAULT_BUDGET
+    # Each training stands for itself: a model can learn from it, and it can be confirmed.
+    alone = refusal(Plan(inherit=inherit), objectives) is None
+    strategy = strategy or (_STRATEGY_THAT_TRAINS if alone else _STRATEGY)
     options = strategy_options(strategy, opt.pairs("--option", option))
     if budget is not None:
         options = fitting_options(strategy, budget) | options
@@ -188,7 +198,7 @@ def search(
         timeout=timeout,
         memory=opt.whole_number("--worker-memory", worker_memory),
     )
-    if confirm is None and refusal(plan, objectives) is None:
+    if confirm is None and alone:
         plan = plan.with_(confirm=CONFIRMED)
     folder = output or Path(f"{loaded.name}-{strategy}-{seed}")
     if len(objectives) > 1 and strategy != RANDOM and not strategy_class(strategy).several:

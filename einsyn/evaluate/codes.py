@@ -32,6 +32,7 @@ RUN_CODES: Final[dict[str, str]] = {
     "Q014": "a machine of a Ray cluster cannot evaluate what is asked",
     "Q015": "networks cannot be trained by successive halving in such a search",
     "Q016": "the best of such a search cannot be confirmed by further trainings",
+    "Q017": "numpy, which the strategy needs, is not installed",
     "Q021": "runs that are compared did not ask for the same",
     "Q022": "a search is compared with itself",
     "Q023": "a run has fewer evaluations than it is to be compared at",

@@ -10,17 +10,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.space import Space
 
 DRAWS: Final = 200
 _TIMES: Final = 10
+# Hundreds of small operations take longer than one large one.
+_COSTS: Final[Mapping[str, Callable[[Architecture], int]]] = {
+    "max_ops": lambda a: len(a.graph.operations),
+    "max_macs": lambda a: a.macs,
+    "max_memory": lambda a: a.memory,
+}
 
 
 def usual_costs(space: Space, start: Sequence[Architecture] = ()) -> dict[str, int]:
-    """The most multiply-accumulates and bytes that a network may have that is not far from the usual.
+    """The most operations, multiply-accumulates and bytes that a network may have that is not far from the usual.
 
     That is ten times the median of 200 draws from the grammar, or what nine tenths of them have at most, or twice what
     a search begins with, whichever is most. The draws are the same for every search of a space.
@@ -30,15 +36,15 @@ def usual_costs(space: Space, start: Sequence[Architecture] = ()) -> dict[str, i
         start: what a search begins with.
 
     Returns:
-        `max_macs` and `max_memory`, as `Space.sample` takes them; never above the limits of the space.
+        `max_ops`, `max_macs` and `max_memory`, as `Space.sample` takes them; never above the limits of the space.
 
     Raises:
         SamplingError: S001 nothing can be drawn.
     """
-    drawn, limits = space.sample(DRAWS, seed=0), space.limits
+    drawn = space.sample(DRAWS, seed=0)
     return {
-        "max_macs": _most([a.macs for a in drawn], [a.macs for a in start], limits.max_macs),
-        "max_memory": _most([a.memory for a in drawn], [a.memory for a in start], limits.max_memory),
+        limit: _most([cost(a) for a in drawn], [cost(a) for a in start], getattr(space.limits, limit))
+        for limit, cost in _COSTS.items()
     }
 
 

@@ -47,6 +47,14 @@ class Variation:
         self._sampler = Sampler(views.space, random.getrandbits(64), views.limits)
         self._seen: set[str] = set()
 
+    def knows(self, form: str) -> bool:
+        """Whether a canonical form has been met."""
+        return form in self._seen
+
+    def drawn(self) -> View:
+        """The next draw from the space, whether it has been met or not."""
+        return self.views.met(next(self._sampler))
+
     def is_new(self, view: View) -> bool:
         """Whether an architecture has not been met; from now on it has. What is not feasible is not new."""
         before = len(self._seen)
@@ -57,7 +65,7 @@ class Variation:
     def fresh(self) -> Draft | None:
         """A draw from the space; None where nothing new comes up."""
         for _ in range(TRIES):
-            view = self.views.met(next(self._sampler))
+            view = self.drawn()
             if self.is_new(view) and view.architecture is not None:
                 return Draft(view.architecture)
         return None

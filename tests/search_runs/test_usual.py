@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def test_the_tail_of_the_draws_is_left_out() -> None:
     within = [a for a in drawn if a.macs <= usual["max_macs"] and a.memory <= usual["max_memory"]]
     assert 0.8 * len(drawn) < len(within) < len(drawn)
     assert max(a.macs for a in drawn) > 10 * usual["max_macs"]
+    assert max(len(a.graph.operations) for a in drawn) > usual["max_ops"]
     assert usual_costs(space) == usual
 
 
@@ -38,6 +40,7 @@ def test_networks_that_cost_alike_are_all_there() -> None:
     dearest = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"
     assert space.parse(dearest).macs <= usual["max_macs"]
     assert space.parse(dearest).memory <= usual["max_memory"]
+    assert len(space.parse(dearest).graph.operations) <= usual["max_ops"]
 
 
 def test_what_a_search_begins_with_may_grow() -> None:
@@ -45,6 +48,7 @@ def test_what_a_search_begins_with_may_grow() -> None:
     big = space.ref("mlp_mixer")
     assert big.macs > usual_costs(space)["max_macs"]
     assert usual_costs(space, [big]) == {
+        "max_ops": max(2 * len(big.graph.operations), usual_costs(space)["max_ops"]),
         "max_macs": 2 * big.macs,
         "max_memory": max(2 * big.memory, usual_costs(space)["max_memory"]),
     }
@@ -64,11 +68,22 @@ def test_the_command_bounds_what_it_trains(said: Said) -> None:
     with Run.open_(Path("bounded")) as run:
         usual = usual_costs(einsyn.load("einspace", input="c:1,h:8,w:8"))
         assert {name: getattr(run.space.limits, name) for name in usual} == usual
-    assert f"as by --max-macs {usual['max_macs']} --max-memory {usual['max_memory']}\n" in said.err
-    assert said(*train, "-o", "given", "--max-macs", "30e3", "--require", "memory<200000") == 0
+    assert "as by " + " ".join(f"--{name.replace('_', '-')} {most}" for name, most in usual.items()) + "\n" in said.err
+    assert said(*train, "-o", "given", "--max-ops", "90", "--max-macs", "30e3", "--require", "memory<200000") == 0
     assert "than the usual" not in said.err
     with Run.open_(Path("given")) as run:
-        assert (run.space.limits.max_macs, run.space.limits.max_memory) == (30_000, 199_999)
+        limits = run.space.limits
+        assert (limits.max_ops, limits.max_macs, limits.max_memory) == (90, 30_000, 199_999)
+
+
+def test_a_model_chooses_what_is_trained_unless_weights_are_inherited(said: Said) -> None:
+    Path("short.toml").write_text("epochs = 1\ntrain_examples = 64\nvalid_examples = 32\n")
+    common = ["search", "einspace", "--recipe", "short.toml", "--budget", "1", "--executor", "in-process"]
+    for more, strategy in (([], "bayesian"), (["--inherit"], "evolution"), (["--objective", "macs"], "evolution")):
+        assert said(*common, *more, "--json") == 0
+        assert json.loads(said.out)["strategy"] == strategy
+        assert Path(f"einspace-{strategy}-0").is_dir()
+        shutil.rmtree(f"einspace-{strategy}-0")
 
 
 def test_other_objectives_are_not_bounded(said: Said) -> None:
