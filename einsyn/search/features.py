@@ -9,21 +9,24 @@ unlike by the one and alike by the others.
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from math import log1p
 from typing import TYPE_CHECKING, Final
 
+from einsyn.terms import digest, number_of
+
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from einsyn.architecture import Architecture
     from einsyn.ir.graph import Graph
-    from einsyn.ops.op import Op
-    from einsyn.search.views import View, Views
+    from einsyn.search.views import View
 
 # Patterns of names go so many steps back, those with attributes one.
 _STEPS: Final = 3
 # Patterns of names by depth, patterns with attributes by depth, and costs.
 ASPECTS: Final = _STEPS + 1 + 2 + 1
+_KEPT: Final = 1 << 16
 
 # Logarithms of counts by what is counted, for each aspect. Logarithms, as eight branches of one kind and nine are
 # nearly the same, and one and two are not.
@@ -43,12 +46,11 @@ def kinds(found: Features) -> frozenset[Hashable]:
 def _features(view: View) -> list[Features]:
     architecture = view.architecture
     assert architecture is not None
-    patterns = view.views.fact(_Patterns)
     counts: list[Counter[Hashable]] = [Counter() for _ in range(ASPECTS - 1)]
     pending = [architecture.graph]
     while pending:
         graph = pending.pop()
-        _count(graph, patterns, counts)
+        _count(graph, counts)
         pending += [region for operation in graph.operations for region in operation.regions]
     return [(*[{what: log1p(n) for what, n in each.items()} for each in counts], _costs(architecture))]
 
@@ -59,9 +61,14 @@ def _costs(architecture: Architecture) -> dict[Hashable, float]:
     return {name: log1p(cost) / 2 for name, cost in costs.items()}
 
 
-def _count(graph: Graph, patterns: _Patterns, counts: Sequence[Counter[Hashable]]) -> None:
+# The patterns that end in an operation: of names by depth, then with attributes by depth.
+Pattern = tuple[int, ...]
+_INPUT: Final[Pattern] = (number_of(digest("input")),) * (ASPECTS - 1)
+
+
+def _count(graph: Graph, counts: Sequence[Counter[Hashable]]) -> None:
     """Count the patterns of a graph, those of its regions left out."""
-    known: dict[int, Pattern] = dict.fromkeys([value for _, value in graph.inputs], patterns.input)
+    known: dict[int, Pattern] = dict.fromkeys([value for _, value in graph.inputs], _INPUT)
     met: Counter[Pattern] = Counter()
     for operation in graph.operations:
         op = operation.op
@@ -70,7 +77,8 @@ def _count(graph: Graph, patterns: _Patterns, counts: Sequence[Counter[Hashable]
             for value, place in zip(operation.outputs, passed, strict=True):
                 known[value] = known[operation.inputs[place]]
             continue
-        found = patterns.of(op, tuple([known[value] for value in operation.inputs]))
+        parts = tuple([known[value] for value in operation.inputs])
+        found = _patterns(op.name, tuple([repr(value) for value in op.key]), op.joins is not None, parts)
         met[found] += 1
         known.update(dict.fromkeys(operation.outputs, found))
     for found, times in met.items():
@@ -78,33 +86,14 @@ def _count(graph: Graph, patterns: _Patterns, counts: Sequence[Counter[Hashable]
             each[number] += times
 
 
-# The numbers of the patterns that end in an operation: of names by depth, then with attributes by depth.
-Pattern = tuple[int, ...]
-
-
-class _Patterns:
-    """The patterns of a space, numbered in the order in which they are met; the order decides nothing."""
-
-    def __init__(self, _: Views) -> None:
-        self._numbers: dict[Hashable, int] = {}
-        self._known: dict[tuple[Op, tuple[Pattern, ...]], Pattern] = {}
-        self.input: Pattern = (self._number("input"),) * (ASPECTS - 1)
-
-    def of(self, op: Op, parts: tuple[Pattern, ...]) -> Pattern:
-        """The patterns that end in an operation whose inputs end those of `parts`."""
-        found = self._known.get((op, parts))
-        if found is None:
-            found = self._known[op, parts] = (
-                *self._by_depth(op.name, op, parts, 0, _STEPS),
-                *self._by_depth((op.name, *map(repr, op.key)), op, parts, _STEPS + 1, 1),
-            )
-        return found
-
-    def _by_depth(self, what: Hashable, op: Op, parts: tuple[Pattern, ...], first: int, steps: int) -> Iterator[int]:
-        yield self._number((first, what))
-        for depth in range(1, steps + 1):
-            below = [part[first + depth - 1] for part in parts]
-            yield self._number((first, depth, what, *(sorted(below) if op.joins is not None else below)))
-
-    def _number(self, pattern: Hashable) -> int:
-        return self._numbers.setdefault(pattern, len(self._numbers))
+@lru_cache(_KEPT)
+def _patterns(name: str, attributes: tuple[str, ...], joins: bool, parts: tuple[Pattern, ...]) -> Pattern:
+    """The patterns that end in an operation whose inputs end in those of `parts`."""
+    found: list[int] = []
+    for what, steps in (((name,), _STEPS), ((name, *attributes), 1)):
+        first = len(found)
+        found.append(number_of(digest(*what)))
+        for depth in range(steps):
+            below = [part[first + depth] for part in parts]
+            found.append(number_of(digest(*what, "of", *(sorted(below) if joins else below))))
+    return tuple(found)
