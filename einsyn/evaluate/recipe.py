@@ -72,7 +72,7 @@ class Recipe:
     schedule: str = "cosine"
     warmup: float = 0.2
     epochs: int = 20
-    batch_size: int = 64
+    batch_size: int = 32
     clip: float = 1.0
     label_smoothing: float = 0.02
     shift: int = 0
