@@ -158,10 +158,13 @@ class Surrogate:
         self._candidates = np.arange(len(known) + len(waiting), len(apart[0]))
         self._left = np.ones(len(candidates), dtype=bool)
 
-    def choose(self) -> int:
+    def choose(self, among: Sequence[bool] | None = None) -> int:
         """The candidate with the greatest expected improvement, which is waited for from now on.
 
         Source: Mockus 1978; of what is waited for the score is taken to be as expected (Ginsbourger et al. 2010).
+
+        Args:
+            among: for each candidate whether it may be that one; if none may that is left, any may.
         """
         import numpy as np
 
@@ -169,7 +172,8 @@ class Surrogate:
         gain = (mean - best) / deviation
         below = np.array([(1 + erf(g / sqrt(2))) / 2 for g in gain.tolist()])
         improvement = deviation * (gain * below + np.exp(-(gain**2) / 2) / sqrt(2 * np.pi))
-        left: Array = np.where(self._left, np.round(improvement, _DIGITS), -1.0)
+        wanted = self._left if among is None else self._left & np.array(among)
+        left: Array = np.where(wanted if wanted.any() else self._left, np.round(improvement, _DIGITS), -1.0)
         number = int(left.argmax())
         self._left[number] = False
         self._waiting.append(int(self._candidates[number]))

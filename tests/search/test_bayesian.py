@@ -156,6 +156,15 @@ def test_what_is_waited_for_is_not_chosen_beside() -> None:
     assert beside.expected()[1][1] < alone.expected()[1][1]
 
 
+def test_what_may_be_chosen_is_the_best_of_some() -> None:
+    known, scores = points(0, 1, 2, 3), normal_scores([0, 1, 2, 3])
+    surrogate = Surrogate(known, scores, [], points(0.5, 3.5, 0.4, 2.9), 0)
+    assert surrogate.choose([True, False, True, False]) in (0, 2)
+    assert surrogate.choose([False, False, False, True]) == 3
+    # Where none is left of them it is the best of all.
+    assert surrogate.choose([False, False, False, True]) == 1
+
+
 def test_aspects_that_say_nothing_weigh_little() -> None:
     random = np.random.default_rng(2)
     one, other = random.uniform(0, 9, 60), random.uniform(0, 9, 60)
@@ -215,6 +224,23 @@ def test_it_begins_with_what_is_unlike() -> None:
     unlike, drawn = among[:12, :12].min(axis=0), among[12:, 12:].min(axis=0)
     assert unlike.min() > drawn.min()
     assert unlike.mean() > 1.3 * drawn.mean()
+
+
+def test_every_third_proposal_is_of_another_kind() -> None:
+    space = small_space(LAYERS)
+    views = Views(space)
+    # One kind is best by far.
+    strategy = Bayesian(space, 0)
+    proposals: list[Proposal] = []
+    while len(proposals) < 60:
+        asked = strategy.ask(4)
+        strategy.tell([Outcome(p, (-float(len({*p.architecture.text} & {*"rt+"})),)) for p in asked])
+        proposals += asked
+    kinds_ = [kinds(features(views.met(p.architecture))) for p in proposals]
+    third = [n for n in range(28, 60) if proposals[n].id % 3 == 0]
+    assert all(kinds_[n] not in kinds_[n - 8 : n] for n in third)
+    others = [n for n in range(28, 60) if n not in third]
+    assert sum(kinds_[n] in kinds_[n - 8 : n] for n in others) > len(others) / 2
 
 
 def test_failures_are_avoided() -> None:

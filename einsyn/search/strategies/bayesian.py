@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from einsyn.search.features import features, kinds
@@ -29,6 +30,9 @@ _BY_KIND: Final = 0.5
 _KINDS: Final = 2
 # After a change another one follows with this probability.
 _ANOTHER: Final = 0.5
+# One of so many proposals is of another kind than so many before it.
+_OTHER: Final = 3
+_LATELY: Final = 8
 # The model knows so many of the best and so many of the latest; its time grows with the cube of their number.
 _BEST: Final = 200
 _LATEST: Final = 200
@@ -48,8 +52,9 @@ class Bayesian(Strategy):
     Begins with draws that are unlike each other. From then on a model is fitted to all scores (`Surrogate`), candidates
     are made, and the one of which the greatest improvement is expected is evaluated. Candidates are draws, and
     descendants of what was evaluated: one or more changes away, perhaps with a subtree of a second parent. Half of the
-    parents are the best of those with the same kinds of operations, whatever others score: what pays only after several
-    changes is not crowded out by what pays at once.
+    parents are the best of those with the same kinds of operations, whatever others score, and every third proposal has
+    other kinds of operations than those just before it: what pays only after several changes is not crowded out by what
+    pays at once.
 
     Nothing is proposed twice: networks with one canonical form are one. A failed evaluation is as bad as the worst.
 
@@ -85,7 +90,7 @@ class Bayesian(Strategy):
         start: Sequence[Architecture] = (),
         views: Views | None = None,
         initial: int = 16,
-        pool: int = 300,
+        pool: int = 500,
         fresh: float = 0.2,
         crossover: float = 0.2,
         tournament: int = 5,
@@ -107,6 +112,7 @@ class Bayesian(Strategy):
         self._beginning: list[View] | None = None
         self._members: list[Member] = []
         self._failed: list[View] = []
+        self._latest: deque[frozenset[Hashable]] = deque(maxlen=_LATELY)
         # Made anew after every outcome.
         self._pool: list[Candidate] = []
         self._surrogate: Surrogate | None = None
@@ -118,10 +124,14 @@ class Bayesian(Strategy):
             return None
         if self._surrogate is None:
             self._surrogate = self._model()
+        among = None
+        if self._asked % _OTHER == 0:
+            among = [self._kind(candidate.view) not in self._latest for candidate in self._pool]
         for _ in self._pool:
-            view, parents, move = self._pool[self._surrogate.choose()]
+            view, parents, move = self._pool[self._surrogate.choose(among)]
             architecture = view.architecture
             if architecture is not None and self._variation.is_new(view):
+                self._latest.append(self._kind(view))
                 return Draft(architecture, parents, move)
         return None if self.waiting else self._variation.fresh()
 
@@ -137,6 +147,10 @@ class Bayesian(Strategy):
 
     def report(self) -> Mapping[str, Any]:
         return {"kinds": len(self._best_of_kinds())}
+
+    @staticmethod
+    def _kind(view: View) -> frozenset[Hashable]:
+        return kinds(features(view))
 
     # The beginning.
 
@@ -229,7 +243,7 @@ class Bayesian(Strategy):
         """Of those with the same kinds of operations the best, of equal ones the first."""
         found: dict[frozenset[Hashable], Member] = {}
         for member in self._members:
-            known = found.setdefault(kinds(features(member.view)), member)
+            known = found.setdefault(self._kind(member.view), member)
             if member.values[0] > known.values[0]:
-                found[kinds(features(member.view))] = member
+                found[self._kind(member.view)] = member
         return list(found.values())
